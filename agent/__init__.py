@@ -1,0 +1,1 @@
+"""A LiveKit worker that bridges a caller's audio to a Realtime speech model."""

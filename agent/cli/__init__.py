@@ -1,0 +1,52 @@
+"""The command ``agent``: one file a command, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+
+from agent.errors import AgentError
+
+COMMANDS = {
+    "demo": "a room, a worker and a stand-in model on this machine, and a call through them",
+    "call": "call an agent on a LiveKit server",
+    "realtime": "the stand-in Realtime server alone",
+    "start": "the worker, for production",
+    "dev": "the worker, for development",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' notes to developers are not for users
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="agent", description="A LiveKit worker for Realtime models."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary in COMMANDS.items():
+        subparser = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
+        if given[:1] == [name]:
+            try:
+                module = importlib.import_module(f"agent.cli.{name}")
+            except ModuleNotFoundError as error:
+                if (error.name or "").split(".")[0] == "agent":
+                    raise
+                return _fail(f"`agent {name}` needs '{error.name}': install realtime-agent[local].")
+            module.add_arguments(subparser)
+            subparser.set_defaults(run=module.run)
+    options = parser.parse_args(given)
+    try:
+        code: int = options.run(options)
+    except AgentError as error:
+        _fail(str(error))
+        code = error.exit_code
+    return code
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 1

@@ -1,0 +1,100 @@
+"""``agent realtime``: the stand-in Realtime server alone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+
+from agent.cli.running import run_until_signal, say
+from agent.errors import LocalError
+from agent.local.standin import StandIn, StandInOptions
+from agent.local.standin.dialects import DIALECTS, SERVED
+from agent.local.standin.faults import KINDS, parse_fault
+from agent.local.standin.script import load_script
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=8090, help="0 for a free one (%(default)s)")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        action="append",
+        help=f"serve this dialect, and no others than named ({', '.join(SERVED)})",
+    )
+    parser.add_argument("--script", type=Path, metavar="FILE", help="what to say, as YAML")
+    parser.add_argument(
+        "--no-recognition",
+        action="store_true",
+        help="do not recognise words: take the script's turns in order",
+    )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[=ARG]", help="misbehave like this"
+    )
+    parser.add_argument("--faults", action="store_true", help="list the faults, and end")
+    parser.add_argument("--json", action="store_true", help="with --faults: as JSON")
+    parser.add_argument(
+        "--log", type=Path, metavar="FILE.jsonl", help="write every event to a file"
+    )
+    parser.add_argument(
+        "--pace", type=float, default=5.0, help="audio leaves so many times faster than it plays"
+    )
+    parser.add_argument(
+        "--first-audio-ms", type=int, default=0, help="wait before the first word (%(default)s)"
+    )
+    parser.add_argument(
+        "--connect-ms", type=int, default=0, help="wait before accepting (%(default)s)"
+    )
+    parser.add_argument(
+        "--tls-cert", type=Path, metavar="PEM", help="a certificate: for clients that want wss://"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.faults:
+        _list_faults(as_json=arguments.json)
+        return 0
+    return run_until_signal(_serve(arguments))
+
+
+def _list_faults(*, as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {"name": name, "effect": kind.effect, "default": kind.default, "thread": kind.url}
+            for name, kind in KINDS.items()
+        ]
+        print(json.dumps(rows, indent=1))
+        return
+    for name, kind in KINDS.items():
+        argument = f"={kind.default:g}" if kind.default is not None else ""
+        argument = f"={'|'.join(kind.words)}" if kind.words else argument
+        unit = f" ({kind.unit})" if kind.unit else ""
+        print(f"{name + argument:26} {kind.effect}{unit}")
+        print(f"{'':26} {kind.url}")
+
+
+async def _serve(arguments: argparse.Namespace) -> int:
+    if (arguments.tls_cert is None) != (arguments.tls_key is None):
+        raise LocalError("--tls-cert and --tls-key come together.")
+    options = StandInOptions(
+        host=arguments.host,
+        port=arguments.port,
+        dialects=tuple(arguments.dialect or SERVED),
+        script=load_script(arguments.script) if arguments.script else None,
+        recognise=not arguments.no_recognition,
+        pace=arguments.pace,
+        first_audio_ms=arguments.first_audio_ms,
+        connect_ms=arguments.connect_ms,
+        faults=tuple(parse_fault(text) for text in arguments.fault),
+        log=arguments.log,
+        tls=(arguments.tls_cert, arguments.tls_key) if arguments.tls_cert else None,
+    )
+    async with StandIn(options) as server:
+        say(f"The stand-in Realtime server listens at {server.url}. Ctrl-C ends it.")
+        for dialect, url in server.urls.items():
+            say(f"  {dialect:14} {url}")
+        await asyncio.Event().wait()
+    return 0

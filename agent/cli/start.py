@@ -1,0 +1,63 @@
+"""``agent start``: the worker, through LiveKit's own entry."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+from agent import forkserver
+from agent.errors import LocalError
+from agent.livekit_access import check_access
+from agent.settings import Settings, prepare_for_libraries, read_settings
+
+WORKER = Path(__file__).resolve().parent.parent / "worker.py"
+DEFAULT_HTTP_PORT = 8081
+"""Where livekit-agents serves its health in production."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log-level", default="INFO", help="(%(default)s)")
+    parser.add_argument("--log-format", choices=("json", "colored"), default="json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = read_settings(os.environ)
+    port = settings.agent_http_port
+    _check_port(settings, DEFAULT_HTTP_PORT if port is None else port)
+    return run_worker(
+        settings, "--log-level", arguments.log_level, "--log-format", arguments.log_format
+    )
+
+
+def run_worker(settings: Settings, *options: str) -> int:
+    """Be LiveKit's worker until it ends."""
+    prepare_for_libraries(os.environ, settings)
+    # The worker would try for minutes before it gave up.
+    asyncio.run(
+        check_access(
+            settings.livekit_url,
+            settings.livekit_api_key,
+            settings.livekit_api_secret.get_secret_value(),
+        )
+    )
+    forkserver.start()
+    # Four seconds of imports, in which the forkserver does its own.
+    from livekit.agents.__main__ import main
+
+    return main(["start", str(WORKER), *options])
+
+
+def _check_port(settings: Settings, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.agent_http_host, port))
+        except OSError as error:
+            raise LocalError(
+                f"The health endpoint cannot listen on {settings.agent_http_host}:{port} "
+                f"({error.strerror}).",
+                "Set AGENT_HTTP_PORT to another port, or 0 for a free one.",
+            ) from None

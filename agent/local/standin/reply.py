@@ -1,0 +1,196 @@
+"""One response from ``response.created`` to ``response.done``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from agent.local.standin import misbehaviour
+from agent.local.standin.ids import new_id
+from agent.local.standin.items import Item
+from agent.local.standin.mind import Answer, Heard, forced_call
+from agent.local.standin.output import CallOutput, Cut, MessageOutput
+from agent.local.standin.rules import Refusal
+from agent.local.standin.sound import deltas, format_of
+from agent.local.standin.transcription import heard_all
+from agent.local.standin.usage import Spent, response_usage
+
+if TYPE_CHECKING:
+    from agent.local.standin.session import Session
+
+LIMIT_TOKENS = 40_000
+"""Of ``rate_limits.updated``: the tokens a minute that the first tier has."""
+
+
+def rehearse(session: Session) -> None:
+    """Make the sound of what may be said now, so that no answer waits for it."""
+    output = session.config["audio"]["output"]
+    voice, speed, format = str(output["voice"]), float(output["speed"]), format_of(output)
+    if "audio" in session.config["output_modalities"]:
+        for line in session.mind.lines:
+            session.spawn(
+                asyncio.to_thread(deltas, line, voice, session.mind.language, speed, format)
+            )
+
+
+def start_reply(session: Session, request: dict[str, Any], *, idle: bool = False) -> None:
+    """Begin a response; ``request`` is the ``response`` object of the event, in GA spelling."""
+    beside = request.get("conversation") == "none"
+    if session.reply is not None and not beside:
+        raise Refusal(
+            "conversation_already_has_active_response",
+            "Conversation already has an active response in progress: "
+            f"{session.reply.id}. Wait until the response is finished before creating a new one.",
+        )
+    if session.fault("stall"):
+        return
+    if session.fault("quota"):
+        misbehaviour.quota(session)
+        return
+    reply = Reply(session, request, beside=beside, idle=idle)
+    if beside:
+        session.others[reply.id] = reply
+    else:
+        session.reply = reply
+    reply.start()
+
+
+class Reply:
+    """A response that is being made. ``cancel`` may end it at any moment."""
+
+    def __init__(
+        self, session: Session, request: dict[str, Any], *, beside: bool, idle: bool
+    ) -> None:
+        self.id = new_id("resp")
+        self.session = session
+        self.beside = beside
+        """Out of the conversation: its items are not added there."""
+        self.config = _overridden(session.config, request)
+        self.items: list[Item] = []
+        self.spent = Spent(self.config["max_output_tokens"])
+        self._request = request
+        self._idle = idle
+        self._output: MessageOutput | CallOutput | None = None
+        self._number = session.replies_made
+        session.replies_made += 1
+
+    @property
+    def speaks(self) -> bool:
+        return "audio" in self.config["output_modalities"]
+
+    def start(self) -> None:
+        self.session.emit("response.created", response=self._resource("in_progress"))
+        self._task = self.session.spawn(self._run())
+
+    def cancel(self, reason: str) -> None:
+        self._task.cancel()
+        self._end("cancelled", {"type": "cancelled", "reason": reason})
+
+    async def _run(self) -> None:
+        failure = misbehaviour.failure(self.session, self._number)
+        if failure is not None:
+            self._end("failed", failure)
+            return
+        try:
+            await self._answer()
+        except Cut as cut:
+            self._end("incomplete", {"type": "incomplete", "reason": cut.reason})
+        else:
+            self._end("completed", None)
+
+    async def _answer(self) -> None:
+        await heard_all(self.session)
+        answer = self._decide()
+        slow = self.session.fault("slow-first-audio")
+        wait_ms = self.session.options.first_audio_ms + answer.after_ms
+        await asyncio.sleep((wait_ms + (slow.amount if slow else 0)) / 1000)
+        if answer.say or not answer.calls:
+            self._output = MessageOutput(self, len(self.items))
+            await self._output.run(answer.say)
+            self._output = None
+        for call in answer.calls:
+            self._output = CallOutput(self, len(self.items), call)
+            await self._output.run()
+            self._output = None
+
+    def _decide(self) -> Answer:
+        heard = self._heard()
+        call = forced_call(self.config["tool_choice"], self.config["tools"])
+        answer = self.session.mind.answer(heard)
+        if call is not None and not answer.calls:
+            return Answer(calls=(call,))
+        if self.config["tool_choice"] == "none":
+            return Answer(answer.say, after_ms=answer.after_ms)
+        return answer
+
+    def _heard(self) -> Heard:
+        """What the caller and the tools said since the last response."""
+        if "input" in self._request:
+            items = [Item(body) for body in self._request["input"]]
+        else:
+            items = [item for item in self.session.conversation if not item.answered]
+        said: list[str | None] = []
+        outputs: dict[str, str] = {}
+        for item in items:
+            item.answered = item.answered or not self.beside
+            if item.is_user_message:
+                said.append(item.words)
+            elif item.body.get("type") == "function_call_output":
+                outputs[item.body["call_id"]] = item.body["output"] or ""
+        return Heard(said, outputs, self._idle)
+
+    def _end(self, status: str, details: dict[str, Any] | None) -> None:
+        session = self.session
+        if self._output is not None:
+            self._output.end("incomplete")
+            self._output = None
+        if self.beside:
+            session.others.pop(self.id, None)
+        elif session.reply is self:
+            session.reply = None
+        usage = response_usage(
+            session.conversation, session.read_items, self.config["instructions"], self.spent
+        )
+        if not self.beside:
+            session.read_items = {item.id for item in session.conversation}
+        done = {**self._resource(status), "status_details": details, "usage": usage}
+        session.emit("response.done", response=done)
+        session.emit("rate_limits.updated", rate_limits=[_rate_limit(usage["total_tokens"])])
+        session.buffer.on_reply_end(self.spent.audio_ms)
+        misbehaviour.after_done(session, self.id, self.items)
+
+    def _resource(self, status: str) -> dict[str, Any]:
+        output = self.config["audio"]["output"]
+        return {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": status,
+            "status_details": None,
+            "output": [item.body for item in self.items],
+            "conversation_id": None if self.beside else self.session.conversation.id,
+            "output_modalities": self.config["output_modalities"],
+            "max_output_tokens": self.config["max_output_tokens"],
+            "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
+            "usage": None,
+            "metadata": self._request.get("metadata"),
+        }
+
+
+def _overridden(config: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """The session's settings with what a response says otherwise."""
+    own = ("output_modalities", "instructions", "tools", "tool_choice", "max_output_tokens")
+    merged = {**config, **{key: request[key] for key in own if request.get(key) is not None}}
+    output = request.get("audio", {}).get("output", {})
+    merged["audio"] = {**config["audio"], "output": {**config["audio"]["output"], **output}}
+    return merged
+
+
+def _rate_limit(tokens: int) -> dict[str, Any]:
+    left = max(LIMIT_TOKENS - tokens, 0)
+    seconds = tokens / LIMIT_TOKENS * 60
+    return {
+        "name": "tokens",
+        "limit": LIMIT_TOKENS,
+        "remaining": left,
+        "reset_seconds": round(seconds, 3),
+    }

@@ -1,0 +1,111 @@
+"""``POST /v1/audio/speech``: text to speech as OpenAI's API has it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import Any
+
+import av
+import numpy as np
+from aiohttp import web
+
+from agent.local.audio import SERVICE_RATE, resample
+from agent.local.speech import speech
+from agent.local.standin.handshake import WRONG_KEY, Hello
+from agent.local.standin.rules import Refusal
+from agent.local.standin.rules.refusal import (
+    missing_parameter,
+    not_supported,
+    out_of_range,
+    wrong_type,
+)
+
+MAX_LETTERS = 4096
+"""The API's limit of ``input``."""
+MIN_SPEED, MAX_SPEED = 0.25, 4.0
+
+# Container, codec and the rate that the codec wants, by response_format.
+_ENCODINGS = {
+    "mp3": ("mp3", "libmp3lame", SERVICE_RATE, "audio/mpeg"),
+    "opus": ("ogg", "libopus", 48_000, "audio/ogg"),
+    "aac": ("adts", "aac", SERVICE_RATE, "audio/aac"),
+    "flac": ("flac", "flac", SERVICE_RATE, "audio/flac"),
+    "wav": ("wav", "pcm_s16le", SERVICE_RATE, "audio/wav"),
+}
+FORMATS = (*_ENCODINGS, "pcm")
+
+
+class SpeechApi:
+    """Speaks in ``language`` whatever it is sent."""
+
+    def __init__(self, language: str) -> None:
+        self._language = language
+
+    async def handle(self, request: web.Request) -> web.Response:
+        try:
+            wanted = await self._wanted(request)
+        except Refusal as refusal:
+            status = 401 if refusal.code == "invalid_api_key" else 400
+            return web.json_response({"error": refusal.as_error(None)}, status=status)
+        kind = wanted["response_format"]
+        body = await asyncio.to_thread(self._spoken, wanted)
+        content_type = "audio/pcm" if kind == "pcm" else _ENCODINGS[kind][3]
+        return web.Response(body=body, content_type=content_type)
+
+    async def _wanted(self, request: web.Request) -> dict[str, Any]:
+        if Hello(request.headers, request.query).key in {None, WRONG_KEY}:
+            raise Refusal("invalid_api_key", "Incorrect API key provided.")
+        try:
+            body = await request.json()
+        except ValueError:
+            raise Refusal(None, "We could not parse the JSON body of your request.") from None
+        if not isinstance(body, dict):
+            raise Refusal(None, "We expected the body of your request to be a JSON object.")
+        for name in ("model", "input", "voice"):
+            if name not in body:
+                raise missing_parameter(name)
+        wanted = {"response_format": "mp3", "speed": 1.0, **body}
+        text, speed = wanted["input"], wanted["speed"]
+        if not isinstance(text, str):
+            raise wrong_type("input", "a string", text)
+        if len(text) > MAX_LETTERS:
+            raise Refusal(
+                "string_above_max_length",
+                f"Invalid 'input': string too long. Expected a string with maximum length "
+                f"{MAX_LETTERS}, but got a string with length {len(text)} instead.",
+                param="input",
+            )
+        if isinstance(speed, bool) or not isinstance(speed, int | float):
+            raise wrong_type("speed", "a decimal", speed)
+        if speed < MIN_SPEED:
+            raise out_of_range("speed", speed, MIN_SPEED, integer=False, above=False)
+        if speed > MAX_SPEED:
+            raise out_of_range("speed", speed, MAX_SPEED, integer=False, above=True)
+        if wanted["response_format"] not in FORMATS:
+            raise not_supported("response_format", str(wanted["response_format"]), FORMATS)
+        return wanted
+
+    def _spoken(self, wanted: dict[str, Any]) -> bytes:
+        pcm = speech.say(
+            wanted["input"],
+            voice=str(wanted["voice"]),
+            language=self._language,
+            speed=float(wanted["speed"]),
+        )
+        kind = wanted["response_format"]
+        return pcm if kind == "pcm" else _encoded(pcm, kind)
+
+
+def _encoded(pcm: bytes, kind: str) -> bytes:
+    container_name, codec, rate, _ = _ENCODINGS[kind]
+    file = io.BytesIO()
+    with av.open(file, "w", format=container_name) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        samples = np.frombuffer(resample(pcm, SERVICE_RATE, rate), np.int16)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = rate
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    return file.getvalue()

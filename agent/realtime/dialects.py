@@ -1,0 +1,160 @@
+"""The spellings of the Realtime API, and the way from the plugin's to the service's and back.
+
+The plugin always speaks GA to the wire. Services that speak an older, flat spelling get their
+own on the way out, and the plugin gets GA on the way in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    name: str
+    flat: bool
+    """Session fields stand side by side, as in the beta, instead of nested under ``audio``."""
+    azure: bool
+    """Azure OpenAI: a deployment stands for the model, a key goes in ``api-key``."""
+
+
+OPENAI_GA = Dialect("openai_ga", flat=False, azure=False)
+AZURE_PREVIEW = Dialect("azure_preview", flat=True, azure=True)
+
+DIALECTS = {dialect.name: dialect for dialect in (OPENAI_GA, AZURE_PREVIEW)}
+
+# The renames, GA to flat: the migration guide of Microsoft's Azure docs (2026-07-29), checked
+# against the beta and GA types of the openai package 3.52.0.
+_SETTINGS: dict[tuple[str, ...], str] = {
+    ("output_modalities",): "modalities",
+    ("max_output_tokens",): "max_response_output_tokens",
+    ("audio", "input", "format"): "input_audio_format",
+    ("audio", "input", "transcription"): "input_audio_transcription",
+    ("audio", "input", "noise_reduction"): "input_audio_noise_reduction",
+    ("audio", "input", "turn_detection"): "turn_detection",
+    ("audio", "output", "format"): "output_audio_format",
+    ("audio", "output", "voice"): "voice",
+    ("audio", "output", "speed"): "speed",
+}
+_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
+_CONTENT = {"output_text": "text", "output_audio": "audio"}
+_SERVER_EVENTS = {
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "conversation.item.created": "conversation.item.added",
+}
+
+_MISSING: Any = object()
+
+Event = dict[str, Any]
+
+
+def flat_path(path: str) -> str:
+    """A GA parameter path such as ``audio.output.voice`` in the flat spelling."""
+    parts = tuple(path.split("."))
+    for length in range(len(parts), 0, -1):
+        if parts[:length] in _SETTINGS:
+            return ".".join((_SETTINGS[parts[:length]], *parts[length:]))
+    return path
+
+
+def to_service(event: Event, dialect: Dialect) -> Event:
+    """A client event of the plugin as ``dialect`` spells it. Unknown keys are kept: judging
+    them is the guard's work."""
+    if not dialect.flat:
+        return event
+    event = dict(event)
+    if isinstance(event.get("session"), dict):
+        session = dict(event["session"])
+        session.pop("type", None)
+        event["session"] = _flat_settings(session)
+    if isinstance(event.get("response"), dict):
+        event["response"] = _flat_settings(event["response"])
+    if isinstance(event.get("item"), dict):
+        event["item"] = _with_content(event["item"], _CONTENT)
+    return event
+
+
+def to_ga(event: Event, dialect: Dialect) -> Event:
+    """A server event in ``dialect``'s spelling as GA has it."""
+    if not dialect.flat:
+        return event
+    event = {**event, "type": _SERVER_EVENTS.get(event["type"], event["type"])}
+    back = {flat: ga for ga, flat in _CONTENT.items()}
+    if isinstance(event.get("session"), dict):
+        event["session"] = {"type": "realtime", **_ga_settings(event["session"])}
+    if isinstance(event.get("response"), dict):
+        response = _ga_settings(event["response"])
+        output = response.get("output") or []
+        response["output"] = [_with_content(item, back) for item in output]
+        event["response"] = response
+    if isinstance(event.get("item"), dict):
+        event["item"] = _with_content(event["item"], back)
+    return event
+
+
+def _flat_settings(ga: dict[str, Any]) -> dict[str, Any]:
+    flat = {key: value for key, value in ga.items() if key != "audio"}
+    for path, name in _SETTINGS.items():
+        value = _at(ga, path)
+        if value is not _MISSING:
+            flat.pop(path[-1], None)
+            flat[name] = _flat_value(name, value)
+    if isinstance(flat.get("tool_choice"), dict):
+        flat["tool_choice"] = _flat_tool_choice(flat["tool_choice"])
+    return flat
+
+
+def _flat_value(name: str, value: Any) -> Any:
+    if name == "modalities" and value == ["audio"]:
+        return ["audio", "text"]  # audio alone is not a combination the flat dialects know
+    if name.endswith("_audio_format") and isinstance(value, dict):
+        return _FORMATS.get(str(value.get("type")), value)
+    return value
+
+
+def _flat_tool_choice(choice: dict[str, Any]) -> dict[str, Any]:
+    if choice.get("type") == "function" and "name" in choice:
+        return {"type": "function", "function": {"name": choice["name"]}}
+    return choice
+
+
+def _ga_settings(flat: dict[str, Any]) -> dict[str, Any]:
+    paths = {name: path for path, name in _SETTINGS.items()}
+    formats = {name: kind for kind, name in _FORMATS.items()}
+    ga: dict[str, Any] = {}
+    for name, value in flat.items():
+        if name == "modalities" and isinstance(value, list):
+            value = ["audio"] if "audio" in value else ["text"]
+        elif name.endswith("_audio_format"):
+            kind = formats.get(value, value)
+            value = {"type": kind, "rate": 24000} if kind == "audio/pcm" else {"type": kind}
+        place = ga
+        *path, last = paths.get(name, (name,))
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return ga
+
+
+def _at(settings: Any, path: tuple[str, ...]) -> Any:
+    for part in path:
+        if not isinstance(settings, dict) or part not in settings:
+            return _MISSING
+        settings = settings[part]
+    return settings
+
+
+def _with_content(item: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """Assistant content goes by other type names in the two spellings; a user's by the same."""
+    if item.get("role") != "assistant" or not isinstance(item.get("content"), list):
+        return item
+    content = [
+        {**part, "type": names.get(part.get("type"), part.get("type"))} for part in item["content"]
+    ]
+    return {**item, "content": content}

@@ -1,0 +1,70 @@
+"""The worker: ``python -m livekit.agents start agent/worker.py``, or ``agent start``.
+
+``server`` is what LiveKit's own entry looks for in this module.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from livekit.agents import AgentServer, JobContext, JobProcess
+from livekit.agents.utils.hw import get_cpu_monitor
+from livekit.agents.worker import ServerEnvOption
+
+from agent.call import handle_call
+from agent.errors import SettingsError
+from agent.forkserver import OUR_PRELOAD
+from agent.realtime.io_loop import io_loop
+from agent.settings import Settings, prepare_for_libraries, read_settings
+
+
+def _settings_or_exit() -> Settings:
+    try:
+        settings = read_settings(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    prepare_for_libraries(os.environ, settings)
+    return settings
+
+
+def _server(settings: Settings) -> AgentServer:
+    options: dict[str, Any] = {}
+    if settings.agent_http_port is not None:
+        options["port"] = settings.agent_http_port
+    return AgentServer(
+        ws_url=settings.livekit_url,
+        api_key=settings.livekit_api_key,
+        api_secret=settings.livekit_api_secret.get_secret_value(),
+        host=settings.agent_http_host,
+        setup_fnc=prewarm,
+        # One warm process in development too: the first call should not wait for an import.
+        num_idle_processes=ServerEnvOption(
+            dev_default=1, prod_default=math.ceil(get_cpu_monitor().cpu_count())
+        ),
+        preload_modules=OUR_PRELOAD,
+        **options,
+    )
+
+
+def prewarm(process: JobProcess) -> None:
+    """What a job process does before it has a call."""
+    if threading.current_thread() is threading.main_thread():
+        # As in agent/forked.py, for processes that were spawned instead of forked.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    io_loop().warm()
+
+
+settings = _settings_or_exit()
+server = _server(settings)
+
+
+@server.rtc_session(agent_name=settings.livekit_agent_name)
+async def entrypoint(ctx: JobContext) -> None:
+    await handle_call(ctx, settings)

@@ -1,0 +1,37 @@
+"""The worker that LiveKit's own documentation leads to, with nothing of ours in it.
+
+It is given what ours is given: the same service, the same turn detection, one warm process.
+"""
+
+import os
+
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess
+from livekit.plugins import openai, silero
+from openai.types.realtime import AudioTranscription
+from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
+
+server = AgentServer(host="127.0.0.1", num_idle_processes=1)
+
+
+def prewarm(process: JobProcess) -> None:
+    process.userdata["vad"] = silero.VAD.load()
+
+
+server.setup_fnc = prewarm
+
+
+@server.rtc_session(agent_name=os.environ["LIVEKIT_AGENT_NAME"])
+async def entrypoint(ctx: JobContext) -> None:
+    model = openai.realtime.RealtimeModel(
+        model="gpt-realtime-2.1",
+        turn_detection=ServerVad(
+            type="server_vad", threshold=0.5, prefix_padding_ms=300, silence_duration_ms=500
+        ),
+        input_audio_transcription=AudioTranscription(model="gpt-transcribe"),
+    )
+    session: AgentSession[None] = AgentSession(llm=model, vad=ctx.proc.userdata["vad"])
+    await session.start(
+        Agent(instructions=os.environ["REALTIME_INSTRUCTIONS"]),
+        room=ctx.room,
+    )
+    await session.generate_reply(instructions=os.environ["AGENT_WELCOME"])

@@ -1,0 +1,328 @@
+"""Items, responses and tools beyond the plain turn."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from agent.local import g711
+from agent.local.audio import SERVICE_RATE, is_speech, resample, seconds_of, silence
+from agent.local.speech import speech
+from agent.local.standin import StandIn
+from tests.local.standin.client import HEADERS, Event, RawClient, connected, connecting
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OFF: dict[str, Any] = {"input": {"turn_detection": None}}
+
+
+def typed(text: str, **more: Any) -> Event:
+    content = [{"type": "input_text", "text": text}]
+    return {"type": "message", "role": "user", "content": content, **more}
+
+
+async def items(client: RawClient, server: StandIn) -> list[str]:
+    session = client.events[0]["session"]["id"]
+    return [str(each.id) for each in server.record.sessions[session].session.conversation]
+
+
+async def test_items_stand_where_they_are_put(server: StandIn) -> None:
+    async with connected(server) as client:
+        for name, after in (("b", None), ("a", "root"), ("d", None), ("c", "b")):
+            where = {"previous_item_id": after} if after else {}
+            await client.send("conversation.item.create", item=typed("x", id=name), **where)
+            await client.until("conversation.item.done")
+        assert await items(client, server) == ["a", "b", "c", "d"]
+        await client.send("conversation.item.retrieve", item_id="c")
+        assert (await client.until("conversation.item.retrieved"))["item"]["id"] == "c"
+        await client.send("conversation.item.delete", item_id="b")
+        await client.until("conversation.item.deleted")
+        assert await items(client, server) == ["a", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("event", "code", "message"),
+    [
+        (
+            {"type": "conversation.item.create", "item": typed("x", id="a")},
+            "item_create_duplicate_item_id",
+            "Error adding item: an item with id 'a' already exists.",
+        ),
+        (
+            {"type": "conversation.item.delete", "item_id": "yo"},
+            "item_delete_invalid_item_id",
+            "Error deleting item: the item with id 'yo' does not exist.",
+        ),
+        (
+            {"type": "conversation.item.retrieve", "item_id": "yo"},
+            "item_retrieve_invalid_item_id",
+            "Error retrieving item: the item with id 'yo' does not exist.",
+        ),
+        (
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "x",
+                "content_index": 0,
+                "audio_end_ms": 1,
+            },
+            "item_truncate_invalid_item_id",
+            "Item with item_id not found: x",
+        ),
+        (
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "a",
+                "content_index": 0,
+                "audio_end_ms": 0,
+            },
+            "unsupported_content_type",
+            "Only model output audio messages can be truncated",
+        ),
+        (
+            {
+                "type": "conversation.item.create",
+                "item": {"type": "function_call_output", "call_id": "call_abc", "output": ""},
+            },
+            "invalid_tool_call_id",
+            "Tool call ID 'call_abc' not found in conversation.",
+        ),
+        (
+            {"type": "response.cancel"},
+            "response_cancel_not_active",
+            "Cancellation failed: no active response found",
+        ),
+    ],
+)
+async def test_what_the_state_forbids(
+    server: StandIn, event: Event, code: str, message: str
+) -> None:
+    async with connected(server) as client:
+        await client.send("conversation.item.create", item=typed("x", id="a"))
+        await client.until("conversation.item.done")
+        await client.send(**event)
+        error = await client.error()
+        assert (error["code"], error["message"]) == (code, message)
+
+
+async def test_a_tool_is_called_and_its_answer_spoken(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("conversation.item.create", item=typed("Book a table for two."))
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        words, call = done["output"]
+        assert words["content"][0]["transcript"] == "One moment."
+        assert call["name"] == "book_table"
+        assert json.loads(call["arguments"]) == {"people": 2, "day": "tomorrow"}
+        deltas = [e["delta"] for e in client.events if e["type"].endswith("arguments.delta")]
+        assert "".join(deltas) == call["arguments"]
+        assert len(deltas) > 1
+        output = {"type": "function_call_output", "call_id": call["call_id"], "output": "{}"}
+        await client.send("conversation.item.create", item=output)
+        await client.send("response.create")
+        (reply,) = (await client.until("response.done"))["response"]["output"]
+        assert reply["content"][0]["transcript"] == "Your table is booked."
+
+
+async def test_a_tool_that_is_demanded(server: StandIn) -> None:
+    tool = {"type": "function", "name": "hang_up", "parameters": {"type": "object"}}
+    async with connected(server, tools=[tool]) as client:
+        await client.send("response.create", response={"tool_choice": "required"})
+        (call,) = (await client.until("response.done"))["response"]["output"]
+        assert (call["type"], call["name"], call["arguments"]) == ("function_call", "hang_up", "{}")
+
+
+async def test_a_response_beside_the_conversation(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("response.create")
+        await client.until("response.created")
+        beside = {
+            "conversation": "none",
+            "output_modalities": ["text"],
+            "input": [typed("no thank you")],
+            "metadata": {"topic": "x"},
+        }
+        await client.send("response.create", response=beside)
+        done = [(await client.until("response.done"))["response"] for _ in range(2)]
+        by_metadata = {str(each["metadata"]): each for each in done}
+        other = by_metadata["{'topic': 'x'}"]
+        assert other["output"][0]["content"] == [{"type": "output_text", "text": "Goodbye then."}]
+        assert other["conversation_id"] is None
+        assert len(await items(client, server)) == 1
+
+
+async def test_a_response_may_differ_from_the_session(server: StandIn) -> None:
+    async with connected(server) as client:
+        own = {"output_modalities": ["text"], "max_output_tokens": 4096}
+        await client.send("response.create", response=own)
+        done = (await client.until("response.done"))["response"]
+        assert done["output_modalities"] == ["text"]
+        assert done["max_output_tokens"] == 4096
+        assert not [name for name in client.types() if "audio" in name]
+
+
+async def test_the_token_limit_ends_a_response(server: StandIn) -> None:
+    async with connected(server, max_output_tokens=10) as client:
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        assert done["status"] == "incomplete"
+        assert done["status_details"] == {"type": "incomplete", "reason": "max_output_tokens"}
+        assert done["output"][0]["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("law", ["ulaw", "alaw"])
+async def test_telephone_formats(server: StandIn, law: g711.Law) -> None:
+    name = {"ulaw": "audio/pcmu", "alaw": "audio/pcma"}[law]
+    audio = {
+        "input": {
+            "format": {"type": name},
+            "transcription": {"model": "whisper-1"},
+            "turn_detection": {"type": "server_vad", "silence_duration_ms": 500},
+        },
+        "output": {"format": {"type": name}},
+    }
+    async with connected(server, audio=audio) as client:
+        pcm = silence(0.3, SERVICE_RATE) + speech.say("no thank you") + silence(1, SERVICE_RATE)
+        data = g711.encode(resample(pcm, SERVICE_RATE, g711.RATE), law)
+        for start in range(0, len(data), 160):
+            piece = base64.b64encode(data[start : start + 160]).decode()
+            await client.send("input_audio_buffer.append", audio=piece)
+        done = (await client.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["transcript"] == "Goodbye then."
+        deltas = [e["delta"] for e in client.events if e["type"] == "response.output_audio.delta"]
+        sound = g711.decode(b"".join(base64.b64decode(delta) for delta in deltas), law)
+        assert is_speech(sound)
+        assert 0.5 < seconds_of(sound, g711.RATE) < 2
+
+
+async def test_audio_as_an_item(server: StandIn) -> None:
+    async with connected(server, audio=OFF) as client:
+        audio = base64.b64encode(speech.say("what are your opening hours")).decode()
+        content = [{"type": "input_audio", "audio": audio}]
+        spoken = {"type": "message", "role": "user", "content": content}
+        await client.send("conversation.item.create", item=spoken)
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["transcript"] == "From nine to five."
+
+
+async def test_silence_is_asked_about(server: StandIn) -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
+        await client.send("response.create")
+        await client.until("rate_limits.updated")
+        await client.append(silence(8, SERVICE_RATE))
+        timeout = await client.until("input_audio_buffer.timeout_triggered")
+        assert timeout["audio_end_ms"] - timeout["audio_start_ms"] >= 4900
+        done = (await client.until("response.done"))["response"]
+        assert done["output"][0]["content"][0]["transcript"] == "Are you still there?"
+
+
+async def test_create_response_off_only_tells(server: StandIn) -> None:
+    detection = {"type": "server_vad", "create_response": False}
+    async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
+        await client.say("no thank you")
+        await client.until("conversation.item.done")
+        assert "input_audio_buffer.speech_stopped" in client.types()
+        await client.send("response.create")
+        await client.until("response.done")
+        assert client.types().count("response.created") == 1
+
+
+async def test_interrupt_response_off_lets_the_answer_go_on(server: StandIn) -> None:
+    detection = {"type": "server_vad", "interrupt_response": False}
+    async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
+        await client.send("response.create")
+        await client.until("response.created")
+        await client.say("no thank you")
+        error = await client.error()
+        assert error["code"] == "conversation_already_has_active_response"
+        assert (await client.until("response.done"))["response"]["status"] == "completed"
+
+
+@pytest.mark.parametrize(("eagerness", "wait_ms"), [("high", 400), ("auto", 800), ("low", 1200)])
+async def test_semantic_vad_waits_by_eagerness(
+    server: StandIn, eagerness: str, wait_ms: int
+) -> None:
+    detection = {"type": "semantic_vad", "eagerness": eagerness, "create_response": False}
+    async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
+        await client.say("no thank you", after=2)
+        stopped = (await client.until("input_audio_buffer.speech_stopped"))["audio_end_ms"]
+        speech_end = (
+            300 + seconds_of(speech.say("no thank you", voice="cedar"), SERVICE_RATE) * 1000
+        )
+        assert stopped - speech_end == pytest.approx(wait_ms, abs=150)
+
+
+async def test_the_voice_is_fixed_once_it_has_been_heard(server: StandIn) -> None:
+    async with connected(server, audio={"output": {"voice": "cedar"}}) as client:
+        await client.send("response.create")
+        await client.until("response.done")
+        same = {"type": "realtime", "audio": {"output": {"voice": "cedar"}}, "instructions": "x"}
+        await client.send("session.update", session=same)
+        await client.until("session.updated")
+        other = {**same, "audio": {"output": {"voice": "echo"}}, "instructions": "lost"}
+        await client.send("session.update", session=other, event_id="e1")
+        error = await client.error()
+        assert error["code"] == "cannot_update_voice"
+        assert error["event_id"] is None
+        await client.send("session.update", session={"type": "realtime"})
+        assert (await client.until("session.updated"))["session"]["instructions"] == "x"
+
+
+async def test_an_update_is_all_or_nothing(server: StandIn) -> None:
+    async with connected(server) as client:
+        broken = {"type": "realtime", "instructions": "new", "max_output_tokens": 0}
+        await client.send("session.update", session=broken)
+        await client.until("error")
+        await client.send("session.update", session={"type": "realtime"})
+        session = (await client.until("session.updated"))["session"]
+        assert session["instructions"] != "new"
+
+
+async def test_tracing_is_set_once_and_the_model_is_the_urls(server: StandIn) -> None:
+    async with connected(server, tracing="auto") as client:
+        await client.send("session.update", session={"type": "realtime", "tracing": None})
+        assert (await client.error())["param"] == "session.tracing"
+        for model, refused in (("gpt-realtime-2.1", False), ("gpt-realtime", True)):
+            await client.send("session.update", session={"type": "realtime", "model": model})
+            found = await client.until("error" if refused else "session.updated")
+        assert found["error"]["message"] == "Unsupported option for this model"
+
+
+async def test_frames_that_are_no_events(server: StandIn) -> None:
+    async with connected(server) as client:
+        for frame, code in (
+            (b"\x00\x01", "invalid_event"),
+            ("{", "invalid_json"),
+            (
+                '{"type": "session.update", "session": {"type": "realtime", "speed": NaN}}',
+                "invalid_json",
+            ),
+            ("[" * 100_000, "invalid_json"),
+            ("[]", "invalid_event"),
+            ('{"type": "session.input_audio_buffer.append"}', "invalid_event"),
+        ):
+            await client.raw(frame)
+            assert (await client.error())["code"] == code
+        await client.send("conversation.item.create", item=typed("\ud83d lone surrogate"))
+        await client.send("response.create")
+        assert (await client.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_session_close_closes(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("session.close")
+        assert await client.closed() == 1000
+
+
+@pytest.mark.parametrize("dialect", ["azure_ga", "openai_beta"])
+async def test_a_transcription_update_is_not_of_a_conversation(
+    server: StandIn, dialect: str
+) -> None:
+    headers = {"OpenAI-Beta": "realtime=v1"} if dialect == "openai_beta" else {}
+    async with connecting(server, dialect, headers={**HEADERS, **headers}) as client:
+        await client.send("transcription_session.update")
+        assert (await client.error())["code"] == "invalid_parameter"

@@ -1,0 +1,71 @@
+"""A service that keeps every frame it gets and says what it is told to. It judges nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Self
+
+from aiohttp import WSMsgType, web
+
+from agent.realtime.dialects import Dialect
+from agent.realtime.endpoint import Endpoint
+
+
+class RecordingService:
+    """``status`` refuses every handshake with that HTTP status; 302 redirects elsewhere."""
+
+    def __init__(self, *, status: int | None = None) -> None:
+        self._status = status
+        self._runner: web.AppRunner | None = None
+        self._sockets: list[web.WebSocketResponse] = []
+        self.port = 0
+        self.headers: list[dict[str, str]] = []
+        self.frames: asyncio.Queue[str] = asyncio.Queue()
+        self.connected = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/{tail:.*}", self._serve)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    def endpoint(self, dialect: Dialect) -> Endpoint:
+        url = f"ws://127.0.0.1:{self.port}/v1/realtime?model=m"
+        return Endpoint(dialect, url, {"Authorization": "Bearer sk-1"})
+
+    async def received(self) -> dict[str, Any]:
+        """The next frame that came, parsed."""
+        event: dict[str, Any] = json.loads(await asyncio.wait_for(self.frames.get(), 5))
+        return event
+
+    async def say(self, event: dict[str, Any] | str) -> None:
+        await self.connected.wait()
+        text = event if isinstance(event, str) else json.dumps(event)
+        await self._sockets[-1].send_str(text)
+
+    async def hang_up(self, code: int = 1001) -> None:
+        await self.connected.wait()
+        await self._sockets[-1].close(code=code)
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self.headers.append(dict(request.headers))
+        if self._status == 302:
+            raise web.HTTPFound("http://127.0.0.1:1/elsewhere")
+        if self._status is not None:
+            return web.Response(status=self._status)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self._sockets.append(socket)
+        self.connected.set()
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self.frames.put_nowait(message.data)
+        return socket

@@ -1,0 +1,96 @@
+"""The socket that lives on the I/O loop and is used from the job's."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from agent.errors import ServiceError
+from agent.realtime.dialects import OPENAI_GA
+from agent.realtime.endpoint import Endpoint
+from agent.realtime.io_loop import io_loop
+from agent.realtime.service_socket import Closed, ServiceSocket
+from tests.realtime.recording_service import RecordingService
+
+
+async def opened(service: RecordingService) -> ServiceSocket:
+    return await ServiceSocket.open(service.endpoint(OPENAI_GA), timeout_seconds=5)
+
+
+async def test_frames_keep_their_order_both_ways() -> None:
+    async with RecordingService() as service:
+        socket = await opened(service)
+        for number in range(50):
+            socket.send(f'{{"number": {number}}}')
+        assert [(await service.received())["number"] for _ in range(50)] == list(range(50))
+        for number in range(50):
+            await service.say(str(number))
+        assert [await socket.receive() for _ in range(50)] == [str(n) for n in range(50)]
+        await socket.close()
+
+
+async def test_the_end_is_the_last_message() -> None:
+    async with RecordingService() as service:
+        socket = await opened(service)
+        await service.say("last words")
+        await service.hang_up(1001)
+        assert await socket.receive() == "last words"
+        assert await socket.receive() == Closed(1001)
+        await socket.close()
+
+
+async def test_the_key_goes_along() -> None:
+    async with RecordingService() as service:
+        socket = await opened(service)
+        assert service.headers[0]["Authorization"] == "Bearer sk-1"
+        await socket.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(401, "it does not accept the key"), (503, "Invalid response status")],
+)
+async def test_a_refused_handshake_names_status_and_host(status: int, reason: str) -> None:
+    async with RecordingService(status=status) as service:
+        with pytest.raises(ServiceError) as caught:
+            await opened(service)
+    assert caught.value.status == status
+    assert str(caught.value) == f"Realtime service at 127.0.0.1:{service.port} ({status}): {reason}"
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """The key would go with it to a host that it does not belong to."""
+    async with RecordingService(status=302) as service:
+        with pytest.raises(ServiceError, match="redirects elsewhere") as caught:
+            await opened(service)
+    assert caught.value.status == 302
+
+
+async def test_nobody_there() -> None:
+    endpoint = Endpoint(OPENAI_GA, "ws://127.0.0.1:1/v1/realtime", {})
+    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:1: Cannot connect"):
+        await ServiceSocket.open(endpoint, timeout_seconds=5)
+
+
+async def test_a_service_that_does_not_answer_the_handshake() -> None:
+    done = asyncio.Event()
+
+    async def keep_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server:
+        endpoint = Endpoint(OPENAI_GA, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {})
+        with pytest.raises(ServiceError, match=r"no connection within 0\.2 s"):
+            await ServiceSocket.open(endpoint, timeout_seconds=0.2)
+        done.set()
+
+
+async def test_the_io_loop_is_one_and_has_a_thread_of_its_own() -> None:
+    async def thread() -> threading.Thread:
+        return threading.current_thread()
+
+    assert io_loop() is io_loop()
+    assert await io_loop().run(thread()) is not threading.current_thread()

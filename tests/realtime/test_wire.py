@@ -1,0 +1,139 @@
+"""The wire between plugin and service: what leaves, what is held back, what comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from livekit.agents import APIConnectionError
+
+from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA, Dialect
+from agent.realtime.parameters import with_defaults
+from agent.realtime.wire import Wire, WireSession, open_socket
+from tests.realtime.recording_service import RecordingService
+
+
+@asynccontextmanager
+async def wired(dialect: Dialect, **given: Any) -> AsyncIterator[tuple[Wire, RecordingService]]:
+    async with RecordingService() as service:
+        session = WireSession(service.endpoint(dialect), with_defaults(given, dialect))
+        wire = await session.ws_connect("ws://elsewhere.invalid", headers={"api-key": "not ours"})
+        yield wire, service
+        await wire.close()
+
+
+def update(**session: Any) -> str:
+    session = {"type": "realtime", "model": "gpt-realtime", **session}
+    return json.dumps({"type": "session.update", "event_id": "e1", "session": session})
+
+
+async def told(wire: Wire) -> dict[str, Any]:
+    message = await asyncio.wait_for(wire.receive(), 5)
+    assert message.type is aiohttp.WSMsgType.TEXT
+    event: dict[str, Any] = json.loads(message.data)
+    return event
+
+
+async def test_where_and_with_which_key_is_not_the_plugins_choice() -> None:
+    async with wired(OPENAI_GA) as (_, service):
+        assert "api-key" not in service.headers[0]
+        assert service.headers[0]["Authorization"] == "Bearer sk-1"
+
+
+async def test_a_token_limit_takes_effect_under_each_dialects_name() -> None:
+    async with wired(OPENAI_GA, max_output_tokens=200) as (wire, service):
+        await wire.send_str(update(max_output_tokens="inf"))
+        assert (await service.received())["session"]["max_output_tokens"] == 200
+    async with wired(AZURE_PREVIEW, max_output_tokens=200) as (wire, service):
+        await wire.send_str(update(max_output_tokens="inf"))
+        assert (await service.received())["session"]["max_response_output_tokens"] == 200
+
+
+async def test_a_temperature_takes_effect_on_the_flat_dialect() -> None:
+    async with wired(AZURE_PREVIEW, temperature=0.7) as (wire, service):
+        await wire.send_str(update())
+        session = (await service.received())["session"]
+    assert session["temperature"] == 0.7
+    assert "type" not in session
+    assert "model" not in session
+
+
+async def test_what_breaks_a_rule_is_answered_and_not_sent() -> None:
+    async with wired(AZURE_PREVIEW) as (wire, service):
+        await wire.send_str(update())
+        await service.received()
+        await wire.send_str(update(max_output_tokens=9999))
+        await wire.send_str(json.dumps({"type": "response.create", "event_id": "e2"}))
+        error = (await told(wire))["error"]
+        assert (await service.received())["type"] == "response.create"
+    assert error["code"] == "integer_above_max_value"
+    assert error["param"] == "session.max_response_output_tokens"
+    assert error["event_id"] == "e1"
+
+
+async def test_audio_leaves_untouched() -> None:
+    audio = json.dumps(
+        {"audio": base64.b64encode(bytes(4800)).decode(), "type": "input_audio_buffer.append"}
+    )
+    async with wired(AZURE_PREVIEW) as (wire, service):
+        await wire.send_str(audio)
+        assert await service.frames.get() == audio
+
+
+async def test_a_flat_service_speaks_ga_to_the_plugin() -> None:
+    async with wired(AZURE_PREVIEW) as (wire, service):
+        await service.say({"type": "response.audio.delta", "delta": "AAAA"})
+        assert (await told(wire))["type"] == "response.output_audio.delta"
+
+
+async def test_a_ga_service_is_passed_on_to_the_letter() -> None:
+    async with wired(OPENAI_GA) as (wire, service):
+        text = '{"type":"response.output_audio.delta","delta":"AAAA"}'
+        await service.say(text)
+        assert (await wire.receive()).data == text
+
+
+async def test_the_services_end_is_the_plugins() -> None:
+    async with wired(OPENAI_GA) as (wire, service):
+        await service.hang_up(1001)
+        message = await wire.receive()
+    assert message.type is aiohttp.WSMsgType.CLOSED
+    assert message.data == 1001
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(401, False), (404, False), (503, True)])
+async def test_what_will_never_work_is_not_tried_again(status: int, retryable: bool) -> None:
+    async with RecordingService(status=status) as service:
+        session = WireSession(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        with pytest.raises(APIConnectionError) as caught:
+            await session.ws_connect("")
+    assert caught.value.retryable is retryable
+
+
+async def test_a_connection_that_was_begun_early_is_taken_over_once() -> None:
+    async with RecordingService() as service:
+        endpoint = service.endpoint(OPENAI_GA)
+        opening = asyncio.create_task(open_socket(endpoint))
+        session = WireSession(endpoint, with_defaults({}, OPENAI_GA), opening=opening)
+        first = await session.ws_connect("")
+        assert len(service.headers) == 1
+        second = await session.ws_connect("")
+        assert len(service.headers) == 2
+        await first.close()
+        await second.close()
+
+
+async def test_a_connection_that_nobody_took_is_closed() -> None:
+    async with RecordingService() as service:
+        endpoint = service.endpoint(OPENAI_GA)
+        opening = asyncio.create_task(open_socket(endpoint))
+        session = WireSession(endpoint, with_defaults({}, OPENAI_GA), opening=opening)
+        socket = await asyncio.shield(opening)
+        await session.aclose()
+        assert socket.closed

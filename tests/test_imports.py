@@ -1,0 +1,93 @@
+"""Imports point one way: rules, settings, I/O, call, worker; ``local`` and ``cli`` on top."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module may import from its own layer and from those before it.
+LAYERS = (
+    ("agent.errors",),
+    (
+        "agent.realtime.dialects",
+        "agent.realtime.limits",
+        "agent.realtime.parameters",
+        "agent.realtime.guard",
+        "agent.realtime.complete",
+        "agent.realtime.endpoint",
+    ),
+    ("agent.settings", "agent.livekit_access", "agent.forked", "agent.forkserver"),
+    (
+        "agent.realtime.io_loop",
+        "agent.realtime.service_socket",
+        "agent.realtime.wire",
+        "agent.realtime.model",
+    ),
+    ("agent.multimodal",),
+    ("agent.call",),
+    ("agent.worker",),
+    ("agent.local",),
+    ("agent.cli", "agent.__main__"),
+)
+PURE = LAYERS[1]
+FORBIDDEN_TO_PURE = {"asyncio", "socket", "threading", "time", "os", "aiohttp", "livekit"}
+STAND_IN_MAY_NOT_KNOW = "agent.realtime"
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / "agent").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def imported(path: Path) -> set[str]:
+    """Modules that ``path`` imports, wherever in the file, for typing only or not."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def layer(module: str) -> int | None:
+    for index, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return index
+    return None
+
+
+ALL = dict(modules())
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in ALL if name not in {"agent", "agent.realtime"}]
+)
+def test_imports_point_one_way(module: str) -> None:
+    own = layer(module)
+    assert own is not None, f"{module} has no place in LAYERS"
+    for name in imported(ALL[module]):
+        theirs = layer(name)
+        assert theirs is None or theirs <= own, f"{module} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_rules_know_neither_a_socket_nor_a_clock(module: str) -> None:
+    roots = {name.split(".")[0] for name in imported(ALL[module])}
+    assert not roots & FORBIDDEN_TO_PURE
+
+
+@pytest.mark.parametrize("module", [name for name in ALL if name.startswith("agent.local.standin")])
+def test_the_stand_in_shares_no_rules_with_what_it_judges(module: str) -> None:
+    assert not [name for name in imported(ALL[module]) if name.startswith(STAND_IN_MAY_NOT_KNOW)]
+
+
+def test_the_layers_name_only_modules_that_exist() -> None:
+    assert not [name for names in LAYERS for name in names if name not in ALL]

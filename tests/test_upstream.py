@@ -1,0 +1,36 @@
+"""Every private name of upstream that the project relies on. A failure here means: read upstream's
+change, adapt the one place that uses the name, then this test."""
+
+from __future__ import annotations
+
+import inspect
+
+from livekit.agents import AgentServer
+from livekit.plugins import openai
+
+from agent.forkserver import UPSTREAM_PRELOAD
+
+
+def test_the_modules_that_a_forkserver_preloads() -> None:
+    """agent/forkserver.py starts it early, with upstream's own list after ours."""
+    source = inspect.getsource(AgentServer.run)
+    listed = [name for name in UPSTREAM_PRELOAD if f'"{name}"' in source]
+    assert listed == UPSTREAM_PRELOAD
+    assert source.count('"livekit.agents.ipc.') == len(UPSTREAM_PRELOAD)
+
+
+def test_a_model_keeps_its_sessions() -> None:
+    """agent/realtime/model.py adds its subclass of a session where upstream adds its own."""
+    source = inspect.getsource(openai.realtime.RealtimeModel.session)
+    assert "sess = RealtimeSession(" in source
+    assert "self._sessions.add(sess)" in source
+
+
+def test_where_the_engine_touches_the_network() -> None:
+    """agent/realtime/wire.py stands in for these calls, and for no others."""
+    source = inspect.getsource(inspect.getmodule(openai.realtime.RealtimeSession))  # type: ignore[arg-type]
+    assert source.count(".ws_connect(") == 1
+    assert source.count("ws_conn.send_str(") == 2
+    assert source.count("ws_conn.receive()") == 1
+    assert source.count("ws_conn.close()") == 2
+    assert source.count("ws_conn.") == 5
