@@ -7,8 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from agent.cli.leaving import Leaving
 from agent.realtime.io_loop import io_loop
 from agent.settings import without_accounts
+
+_leaving = Leaving()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    _leaving.code = int(exitstatus)
 
 
 @pytest.fixture(autouse=True, scope="session")

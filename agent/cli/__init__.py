@@ -7,7 +7,9 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import NoReturn
 
+from agent.cli.leaving import Leaving
 from agent.errors import AgentError
 
 COMMANDS = {
@@ -17,6 +19,16 @@ COMMANDS = {
     "start": "the worker, for production",
     "dev": "the worker, for development",
 }
+
+
+def program() -> NoReturn:
+    """The command's own process, from its first line to its last."""
+    leaving = Leaving()
+    try:
+        sys.exit(main())
+    except SystemExit as end:
+        leaving.take(end)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
