@@ -107,9 +107,11 @@ class CallEnd:
 
         The server is asked: who has joined in this moment is not yet known to the room here.
         """
+        # The API and the room count the same kinds, in types of their own.
+        kinds = {int(kind) for kind in PERSON_KINDS}
         listed = await self._rooms.list_participants(api.ListParticipantsRequest(room=self._room))
         return [
             participant.identity
             for participant in listed.participants
-            if participant.kind in PERSON_KINDS and participant.identity != self._caller.identity
+            if int(participant.kind) in kinds and participant.identity != self._caller.identity
         ]

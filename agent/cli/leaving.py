@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 
@@ -27,8 +28,6 @@ class Leaving:
 
     def _leave(self) -> None:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it any more
                 stream.flush()
-            except (OSError, ValueError):
-                pass  # closed, or nobody reads it any more
         os._exit(self.code)

@@ -17,7 +17,7 @@ sys.modules["witness"] = Witness()
 
 
 @pytest.mark.parametrize(
-    "arguments, code", [(("--help",), 0), (("nothing",), 2), (("call", "--turns", "x"), 2)]
+    ("arguments", "code"), [(("--help",), 0), (("nothing",), 2), (("call", "--turns", "x"), 2)]
 )
 async def test_a_command_leaves_with_its_code_and_is_not_finalised(
     arguments: tuple[str, ...], code: int
