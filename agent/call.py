@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Sequence
 
 from livekit import api, rtc
 from livekit.agents import AgentSession, CloseEvent, JobContext, TurnHandlingOptions
 from livekit.agents.voice.room_io import RoomOptions
 
+from agent.errors import Problem
 from agent.multimodal import MultimodalAgent, load_instructions
+from agent.overrides import take_metadata
 from agent.realtime.model import realtime_model
 from agent.realtime.wire import WireSession, open_socket
 from agent.settings import Settings
 
 logger = logging.getLogger("agent.call")
+
+PROBLEMS = "agent.problems"
+"""The agent participant's attribute that tells what of the job's metadata does not hold: a JSON
+list of objects as `agent check --json` prints them."""
+MAX_PROBLEMS = 20
+"""Told in the attribute, to stay within LiveKit's 64 KiB; the log has all."""
 
 PERSON_KINDS = [
     rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
@@ -31,6 +41,13 @@ LiveKit's default. A telephone has none to wait for."""
 async def handle_call(ctx: JobContext, settings: Settings) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
     end of the job and of the room."""
+    overridden = take_metadata(ctx.job.metadata, settings)
+    for problem in overridden.problems:
+        logger.error("%s", problem)
+    if overridden.problems and settings.agent_on_invalid_override == "reject":
+        await _reject(ctx, overridden.problems)
+        return
+    settings = overridden.settings
     # The model and the room take a quarter of a second each: they are connected side by side.
     opening = asyncio.create_task(open_socket(settings.endpoint))
     wire = WireSession(settings.endpoint, settings.session, opening=opening)
@@ -40,6 +57,8 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
     if caller is None:
         ctx.shutdown("no caller came")
         return
+    if overridden.problems:
+        await ctx.room.local_participant.set_attributes(_as_attribute(overridden.problems))
     ctx.log_context_fields = {"room": ctx.room.name, "caller": caller.identity}
 
     session: AgentSession[None] = AgentSession(
@@ -52,13 +71,32 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
     session.on("close", end.on_session_close)
     await session.start(
         MultimodalAgent(
-            instructions=settings.realtime_instructions
+            instructions=settings.session["instructions"]
             or load_instructions(settings.agent_persona),
             welcome=settings.agent_welcome,
         ),
         room=ctx.room,
         room_options=RoomOptions(participant_identity=caller.identity),
     )
+
+
+async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:
+    """Say what is wrong where the caller's side can read it, and close the room: a caller is
+    not left alone in it."""
+    await ctx.connect()
+    attribute = _as_attribute(problems)
+    await ctx.room.local_participant.set_attributes(attribute)
+    metadata = json.dumps({"rejected": json.loads(attribute[PROBLEMS])})
+    request = api.UpdateRoomMetadataRequest(room=ctx.room.name, metadata=metadata)
+    await ctx.api.room.update_room_metadata(request)
+    await close_room(ctx, besides=None)
+    ctx.shutdown("the job's metadata was rejected")
+
+
+def _as_attribute(problems: Sequence[Problem]) -> dict[str, str]:
+    """The attribute that tells of ``problems``, within LiveKit's bound on its length."""
+    told = [problem.as_dict() for problem in problems[:MAX_PROBLEMS]]
+    return {PROBLEMS: json.dumps(told)}
 
 
 async def _caller(ctx: JobContext) -> rtc.RemoteParticipant | None:
@@ -84,8 +122,6 @@ class CallEnd:
     def __init__(self, ctx: JobContext, caller: rtc.RemoteParticipant) -> None:
         self._ctx = ctx
         self._caller = caller
-        self._room = ctx.room.name
-        self._rooms = ctx.api.room
         self._ending: asyncio.Task[None] | None = None
 
     def on_session_close(self, event: CloseEvent) -> None:
@@ -94,24 +130,25 @@ class CallEnd:
 
     async def _end(self, reason: str) -> None:
         logger.info("the session has closed: %s", reason)
-        try:
-            if not await self._others():
-                await self._rooms.delete_room(api.DeleteRoomRequest(room=self._room))
-        except api.ServerError as error:
-            if error.code != api.ServerErrorCode.NOT_FOUND:
-                logger.warning("the room could not be closed: %s", error.message)
+        await close_room(self._ctx, besides=self._caller.identity)
         self._ctx.shutdown(reason)
 
-    async def _others(self) -> list[str]:
-        """People in the room besides this caller.
 
-        The server is asked: who has joined in this moment is not yet known to the room here.
-        """
-        # The API and the room count the same kinds, in types of their own.
-        kinds = {int(kind) for kind in PERSON_KINDS}
-        listed = await self._rooms.list_participants(api.ListParticipantsRequest(room=self._room))
-        return [
-            participant.identity
-            for participant in listed.participants
-            if int(participant.kind) in kinds and participant.identity != self._caller.identity
-        ]
+async def close_room(ctx: JobContext, *, besides: str | None) -> None:
+    """Delete the room, unless a person is in it ``besides`` the caller; ``None``: besides the
+    one that there may be.
+
+    The server is asked who is there: who has joined in this moment is not yet known here.
+    """
+    rooms, room = ctx.api.room, ctx.room.name
+    # The API and the room count the same kinds, in types of their own.
+    kinds = {int(kind) for kind in PERSON_KINDS}
+    try:
+        listed = await rooms.list_participants(api.ListParticipantsRequest(room=room))
+        people = {each.identity for each in listed.participants if int(each.kind) in kinds}
+        others = people - {besides} if besides else set(sorted(people)[1:])
+        if not others:
+            await rooms.delete_room(api.DeleteRoomRequest(room=room))
+    except api.ServerError as error:
+        if error.code != api.ServerErrorCode.NOT_FOUND:
+            logger.warning("the room could not be closed: %s", error.message)

@@ -10,7 +10,7 @@ AgentError                 one line for people, and an exit code
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class Violation:
     param: str | None
     message: str
     type: str = "invalid_request_error"
+    at: str | None = field(default=None, compare=False)
+    """The place it is about, where ``param`` does not say: for some rules the service does not."""
+
+    @property
+    def place(self) -> str | None:
+        return self.at or self.param
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,12 @@ from livekit.agents.utils.hw import get_cpu_monitor
 from livekit.agents.worker import ServerEnvOption
 
 from agent.call import handle_call
+from agent.check import read_settings
+from agent.environment import prepare_for_libraries
 from agent.errors import SettingsError
 from agent.forkserver import OUR_PRELOAD
 from agent.realtime.io_loop import io_loop
-from agent.settings import Settings, prepare_for_libraries, read_settings
+from agent.settings import Settings
 
 
 def _settings_or_exit() -> Settings:
@@ -29,7 +31,7 @@ def _settings_or_exit() -> Settings:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    prepare_for_libraries(os.environ, settings)
+    prepare_for_libraries(os.environ, settings.for_libraries())
     return settings
 
 

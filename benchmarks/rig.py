@@ -14,9 +14,9 @@ from typing import Self
 import psutil
 from livekit import api
 
+from agent.environment import without_accounts
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.process import Child, free_port
-from agent.settings import without_accounts
 
 SCRIPT = Path(__file__).with_name("script.yaml")
 PLAIN = Path(__file__).with_name("plain_worker.py")
@@ -128,6 +128,7 @@ class Rig:
             "LIVEKIT_AGENT_NAME": f"bench-{name}",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
             "OPENAI_API_KEY": "stand-in",
+            "REALTIME_SERVICE": "openai",
             "REALTIME_INSTRUCTIONS": "Be brief.",
             "AGENT_WELCOME": "Greet the caller.",
             "AGENT_HTTP_HOST": "127.0.0.1",

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from agent.cli.leaving import Leaving
+from agent.environment import without_accounts
 from agent.realtime.io_loop import io_loop
-from agent.settings import without_accounts
 
 _leaving = Leaving()
 

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.check import read_settings
+from agent.environment import prepare_for_libraries, without_accounts
 from agent.errors import SettingsError
-from agent.settings import (
-    Settings,
-    prepare_for_libraries,
-    read_livekit_settings,
-    read_settings,
-    without_accounts,
-)
+from agent.settings import Settings, read_livekit_settings
 
 OPENAI = {"OPENAI_API_KEY": "sk-test"}
 AZURE = {
@@ -141,12 +137,13 @@ TEMPERATURE_0 = (
         (
             {**OPENAI, "OPENAI_BASE_URL": "api.openai.com"},
             "OPENAI_BASE_URL (environment): Invalid value for OPENAI_BASE_URL: 'api.openai.com' "
-            "is not a URL. Begin it with https://.",
+            "is not a URL. Write https://HOST.",
         ),
         (
             {**OPENAI, "REALTIME_DIALECT": "klingon"},
             "REALTIME_DIALECT (environment): Invalid value for REALTIME_DIALECT: "
-            "Input should be '', 'openai_ga' or 'azure_preview', but got 'klingon'. "
+            "Input should be '', 'openai_ga', 'azure_ga', 'azure_preview' or 'openai_beta', "
+            "but got 'klingon'. "
             "The spelling that the service speaks; follows from the rest if empty.",
         ),
     ],
@@ -177,7 +174,7 @@ def test_livekit_alone_needs_no_model(folder: Path) -> None:
 def test_an_api_version_is_hidden_from_the_plugin_and_survives_it(folder: Path) -> None:
     environ = {**AZURE, "OPENAI_API_VERSION": "2024-10-01-preview", "LIVEKIT_URL": "ws://x"}
     settings = read_settings(environ, folder)
-    prepare_for_libraries(environ, settings)
+    prepare_for_libraries(environ, settings.for_libraries())
     assert "OPENAI_API_VERSION" not in environ
     assert read_settings(environ, folder).endpoint.url == settings.endpoint.url
     assert environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] == "0"

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from agent.check import read_settings
 from agent.cli.arguments import DEMO_SCRIPT, add_sound_arguments
 from agent.cli.running import alive, run_until_signal, say
+from agent.environment import without_accounts
 from agent.errors import AgentError, LocalError
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.process import Child, free_port
-from agent.settings import read_settings, without_accounts
 
 REPLY = Path("demo-reply.wav")
 TURNS = 2
@@ -161,9 +162,16 @@ def _worker_environ(
     if worker.get("REALTIME_DIALECT", "").startswith("azure"):
         return {
             "REALTIME_TRANSCRIPTION_MODEL": "stand-in",
+            "REALTIME_MODEL": "gpt-realtime-2.1",
+            "REALTIME_SERVICE": "azure",
             **worker,
             "AZURE_OPENAI_ENDPOINT": stand_in,
             "AZURE_OPENAI_API_KEY": "stand-in",
             "AZURE_OPENAI_DEPLOYMENT": "stand-in",
         }
-    return {**worker, "OPENAI_BASE_URL": f"{stand_in}/v1", "OPENAI_API_KEY": "stand-in"}
+    return {
+        "REALTIME_SERVICE": "openai",  # which the stand-in stands for
+        **worker,
+        "OPENAI_BASE_URL": f"{stand_in}/v1",
+        "OPENAI_API_KEY": "stand-in",
+    }

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 
-from agent.cli.start import run_worker
-from agent.settings import read_settings
+from agent.cli.start import run_worker, settings_for_worker
+from agent.tables import help_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = help_text()
     parser.add_argument("--log-level", default="DEBUG", help="(%(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = read_settings(os.environ)
-    return run_worker(settings, "--dev", "--log-level", arguments.log_level)
+    return run_worker(settings_for_worker(), "--dev", "--log-level", arguments.log_level)

@@ -9,9 +9,13 @@ import socket
 from pathlib import Path
 
 from agent import forkserver
-from agent.errors import LocalError
+from agent.check import check_settings
+from agent.cli.running import say
+from agent.environment import prepare_for_libraries
+from agent.errors import LocalError, SettingsError
 from agent.livekit_access import check_access
-from agent.settings import Settings, prepare_for_libraries, read_settings
+from agent.settings import Settings
+from agent.tables import help_text
 
 WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 DEFAULT_HTTP_PORT = 8081
@@ -19,12 +23,14 @@ DEFAULT_HTTP_PORT = 8081
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = help_text()
     parser.add_argument("--log-level", default="INFO", help="(%(default)s)")
     parser.add_argument("--log-format", choices=("json", "colored"), default="json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = read_settings(os.environ)
+    settings = settings_for_worker()
     port = settings.agent_http_port
     _check_port(settings, DEFAULT_HTTP_PORT if port is None else port)
     return run_worker(
@@ -32,9 +38,19 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
+def settings_for_worker() -> Settings:
+    """What `agent check` says is said here too, before anything starts."""
+    report = check_settings(os.environ)
+    for warning in report.warnings:
+        say(f"note: {warning}")
+    if problems := [*report.problems, *report.missing]:
+        raise SettingsError(problems)
+    return report.settings
+
+
 def run_worker(settings: Settings, *options: str) -> int:
     """Be LiveKit's worker until it ends."""
-    prepare_for_libraries(os.environ, settings)
+    prepare_for_libraries(os.environ, settings.for_libraries())
     # The worker would try for minutes before it gave up.
     asyncio.run(
         check_access(

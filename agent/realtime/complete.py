@@ -16,10 +16,11 @@ def complete(event: Event, parameters: dict[str, Any], dialect: Dialect, *, firs
     """
     session = dict(event["session"])
     # The URL chose the model. On Azure it is a deployment, and the plugin names another.
-    session.pop("model", None)
+    # A user's own change of it is the guard's to judge.
     if first:
+        session.pop("model", None)
         session = _overlay(session, parameters)
-    if dialect.flat:
+    if dialect.flat and first:
         _drop_what_the_plugin_made_up(session)
     return {**event, "session": session}
 

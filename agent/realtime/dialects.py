@@ -20,9 +20,11 @@ class Dialect:
 
 
 OPENAI_GA = Dialect("openai_ga", flat=False, azure=False)
+AZURE_GA = Dialect("azure_ga", flat=False, azure=True)
 AZURE_PREVIEW = Dialect("azure_preview", flat=True, azure=True)
+OPENAI_BETA = Dialect("openai_beta", flat=True, azure=False)
 
-DIALECTS = {dialect.name: dialect for dialect in (OPENAI_GA, AZURE_PREVIEW)}
+DIALECTS = {dialect.name: dialect for dialect in (OPENAI_GA, AZURE_GA, AZURE_PREVIEW, OPENAI_BETA)}
 
 # The renames, GA to flat: the migration guide of Microsoft's Azure docs (2026-07-29), checked
 # against the beta and GA types of the openai package 3.52.0.
@@ -48,6 +50,9 @@ _SERVER_EVENTS = {
     "response.audio_transcript.done": "response.output_audio_transcript.done",
     "conversation.item.created": "conversation.item.added",
 }
+
+_AUDIO_DEPTH = 2
+"""How deep ``audio.input`` and ``audio.output`` are; what is below has a flat name or none."""
 
 _MISSING: Any = object()
 
@@ -84,14 +89,19 @@ def to_ga(event: Event, dialect: Dialect) -> Event:
     """A server event in ``dialect``'s spelling as GA has it."""
     if not dialect.flat:
         return event
-    event = {**event, "type": _SERVER_EVENTS.get(event["type"], event["type"])}
+    kind = event.get("type")
+    if isinstance(kind, str):
+        event = {**event, "type": _SERVER_EVENTS.get(kind, kind)}
     back = {flat: ga for ga, flat in _CONTENT.items()}
     if isinstance(event.get("session"), dict):
         event["session"] = {"type": "realtime", **_ga_settings(event["session"])}
     if isinstance(event.get("response"), dict):
         response = _ga_settings(event["response"])
-        output = response.get("output") or []
-        response["output"] = [_with_content(item, back) for item in output]
+        output = response.get("output")
+        if isinstance(output, list):
+            response["output"] = [
+                _with_content(item, back) if isinstance(item, dict) else item for item in output
+            ]
         event["response"] = response
     if isinstance(event.get("item"), dict):
         event["item"] = _with_content(event["item"], back)
@@ -105,9 +115,24 @@ def _flat_settings(ga: dict[str, Any]) -> dict[str, Any]:
         if value is not _MISSING:
             flat.pop(path[-1], None)
             flat[name] = _flat_value(name, value)
+    rest = _without_named(ga.get("audio", {}), ("audio",))
+    if rest != {}:
+        flat["audio"] = rest
     if isinstance(flat.get("tool_choice"), dict):
         flat["tool_choice"] = _flat_tool_choice(flat["tool_choice"])
     return flat
+
+
+def _without_named(part: Any, path: tuple[str, ...]) -> Any:
+    """What of ``part`` has no flat name, so that it is not lost but judged."""
+    if not isinstance(part, dict):
+        return part
+    rest = {
+        key: _without_named(value, (*path, key)) if len(path) < _AUDIO_DEPTH else value
+        for key, value in part.items()
+        if (*path, key) not in _SETTINGS
+    }
+    return {key: value for key, value in rest.items() if value != {}}
 
 
 def _flat_value(name: str, value: Any) -> Any:
@@ -132,13 +157,16 @@ def _ga_settings(flat: dict[str, Any]) -> dict[str, Any]:
         if name == "modalities" and isinstance(value, list):
             value = ["audio"] if "audio" in value else ["text"]
         elif name.endswith("_audio_format"):
-            kind = formats.get(value, value)
+            kind = formats.get(value, value) if isinstance(value, str) else value
             value = {"type": kind, "rate": 24000} if kind == "audio/pcm" else {"type": kind}
         place = ga
         *path, last = paths.get(name, (name,))
         for part in path:
             place = place.setdefault(part, {})
         place[last] = value
+    choice = ga.get("tool_choice")
+    if isinstance(choice, dict) and isinstance(choice.get("function"), dict):
+        ga["tool_choice"] = {"type": choice.get("type"), "name": choice["function"].get("name")}
     return ga
 
 
@@ -154,7 +182,10 @@ def _with_content(item: dict[str, Any], names: dict[str, str]) -> dict[str, Any]
     """Assistant content goes by other type names in the two spellings; a user's by the same."""
     if item.get("role") != "assistant" or not isinstance(item.get("content"), list):
         return item
-    content = [
-        {**part, "type": names.get(part.get("type"), part.get("type"))} for part in item["content"]
-    ]
-    return {**item, "content": content}
+    return {**item, "content": [_renamed(part, names) for part in item["content"]]}
+
+
+def _renamed(part: Any, names: dict[str, str]) -> Any:
+    """``part`` of a message's content by its other name. What is malformed is kept as it is."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    return {**part, "type": names[kind]} if isinstance(kind, str) and kind in names else part

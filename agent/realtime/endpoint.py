@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from agent.realtime.dialects import Dialect
+from agent.realtime.rules import Context
 
 OPENAI_URL = "https://api.openai.com/v1"
 AZURE_PREVIEW_VERSION = "2025-04-01-preview"
@@ -19,27 +20,44 @@ class Endpoint:
     dialect: Dialect
     url: str
     headers: Mapping[str, str] = field(repr=False)
+    context: Context
+    """What is known of the service behind it: which model, and whether its lists hold."""
 
     @property
     def host(self) -> str:
         return urlsplit(self.url).netloc
 
 
-def openai_endpoint(dialect: Dialect, base_url: str, model: str, api_key: str) -> Endpoint:
+def openai_endpoint(
+    dialect: Dialect, base_url: str, model: str, api_key: str, context: Context
+) -> Endpoint:
     """``base_url`` as the openai package takes it, such as ``https://api.openai.com/v1``."""
     url = f"{_websocket(base_url)}/realtime?model={quote(model)}"
-    return Endpoint(dialect, url, {"Authorization": f"Bearer {api_key}"})
+    headers = {"Authorization": f"Bearer {api_key}"}
+    if dialect.flat:
+        headers["OpenAI-Beta"] = "realtime=v1"
+    return Endpoint(dialect, url, headers, context)
 
 
 def azure_endpoint(
-    dialect: Dialect, resource_url: str, deployment: str, api_key: str, api_version: str
+    dialect: Dialect,
+    resource_url: str,
+    deployment: str,
+    api_key: str,
+    api_version: str,
+    context: Context,
 ) -> Endpoint:
-    """``resource_url`` such as ``https://NAME.openai.azure.com``."""
-    url = (
-        f"{_websocket(resource_url)}/openai/realtime"
-        f"?api-version={quote(api_version)}&deployment={quote(deployment)}"
-    )
-    return Endpoint(dialect, url, {"api-key": api_key})
+    """``resource_url`` such as ``https://NAME.openai.azure.com``; ``api_version`` is only of the
+    preview."""
+    base = _websocket(resource_url)
+    if dialect.flat:
+        url = (
+            f"{base}/openai/realtime"
+            f"?api-version={quote(api_version)}&deployment={quote(deployment)}"
+        )
+    else:
+        url = f"{base.removesuffix('/openai/v1')}/openai/v1/realtime?model={quote(deployment)}"
+    return Endpoint(dialect, url, {"api-key": api_key}, context)
 
 
 def _websocket(url: str) -> str:

@@ -1,16 +1,19 @@
-"""The plugin's Realtime model on our wire, with the two lines of it that the wire cannot reach."""
+"""The plugin's Realtime model on our wire, with the few lines of it that the wire cannot reach."""
 
 from __future__ import annotations
 
 import logging
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
+from livekit.agents.utils import is_given
 from livekit.plugins import openai
 from openai.types.realtime import AudioTranscription, RealtimeAudioInputTurnDetection
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
-from agent.realtime.parameters import SessionParameters
+from agent.errors import Violation
+from agent.realtime.dialects import Event
+from agent.realtime.parameters import SessionParameters, find
 from agent.realtime.wire import WireSession
 
 logger = logging.getLogger("agent.realtime")
@@ -18,14 +21,53 @@ logger = logging.getLogger("agent.realtime")
 # The plugin insists on a key and an address. The wire looks at neither.
 _NO_KEY = "the wire holds the key"
 _NO_URL = "http://wire.invalid/v1"
+_SOME_MODEL = "gpt-realtime"
+_SOME_VOICE = "marin"
 
 _TURN_DETECTION: TypeAdapter[RealtimeAudioInputTurnDetection] = TypeAdapter(
     RealtimeAudioInputTurnDetection
 )
+_PLUGINS_OPTIONS = {
+    "tool_choice": "tool_choice",
+    "voice": "audio.output.voice",
+    "turn_detection": "audio.input.turn_detection",
+    "max_response_output_tokens": "max_output_tokens",
+    "input_audio_transcription": "audio.input.transcription",
+    "input_audio_noise_reduction": "audio.input.noise_reduction",
+    "speed": "audio.output.speed",
+    "tracing": "tracing",
+    "truncation": "truncation",
+    "reasoning": "reasoning",
+}
+"""What the plugin's ``update_options`` takes, and where it stands in a GA session."""
 
 
 class RealtimeSession(openai.realtime.RealtimeSession):
-    """The plugin's session, which closes even after a fatal error."""
+    """The plugin's session, which closes even after a fatal error and checks what it is told."""
+
+    def __init__(
+        self, model: RealtimeModel, wire: WireSession, *, turn_detection_disabled: bool
+    ) -> None:
+        super().__init__(model, turn_detection_disabled=turn_detection_disabled)
+        self._wire = wire
+
+    def update_options(self, **options: Any) -> list[Violation]:  # type: ignore[override]
+        """Change settings of a running call.
+
+        ``options`` are the plugin's own, and by its name any parameter that it lacks, such as
+        ``temperature``. Returns what the service would refuse; then nothing has changed.
+        Raises ``TypeError`` for a name that is no parameter.
+        """
+        given = {name: value for name, value in options.items() if is_given(value)}
+        violations = self._wire.judge(_update(given))
+        if violations:
+            return violations
+        own = {name: given.pop(name) for name in list(given) if name in _PLUGINS_OPTIONS}
+        if own:
+            super().update_options(**own)
+        if given:
+            self.send_event(_update(given))
+        return []
 
     async def aclose(self) -> None:
         """Close without raising what the connection died of.
@@ -41,8 +83,12 @@ class RealtimeSession(openai.realtime.RealtimeSession):
 
 
 class RealtimeModel(openai.realtime.RealtimeModel):
+    def __init__(self, wire: WireSession, **options: Any) -> None:
+        super().__init__(http_session=cast("aiohttp.ClientSession", wire), **options)
+        self._wire = wire
+
     def session(self, *, turn_detection_disabled: bool = False) -> RealtimeSession:
-        session = RealtimeSession(self, turn_detection_disabled=turn_detection_disabled)
+        session = RealtimeSession(self, self._wire, turn_detection_disabled=turn_detection_disabled)
         # Upstream's own session() does the same; there is no public way to hand it a subclass.
         self._sessions.add(session)
         return session
@@ -55,13 +101,39 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
     audio_input = session.get("audio", {}).get("input", {})
     detection, transcription = audio_input.get("turn_detection"), audio_input.get("transcription")
     return RealtimeModel(
-        model=str(parameters["model"]),
-        voice=str(parameters["voice"]),
+        wire,
+        # What the engine knows of these two; a deployment's model may be nobody's to tell.
+        model=parameters["model"] or _SOME_MODEL,
+        voice=parameters["voice"] if isinstance(parameters["voice"], str) else _SOME_VOICE,
         turn_detection=detection and _TURN_DETECTION.validate_python(detection),
         input_audio_transcription=transcription
         and AudioTranscription.model_validate(transcription),
         api_key=_NO_KEY,
         base_url=_NO_URL,
-        http_session=cast("aiohttp.ClientSession", wire),
         max_session_duration=None,
     )
+
+
+def _update(options: dict[str, Any]) -> Event:
+    """The ``session.update`` that sets ``options``."""
+    session: dict[str, Any] = {"type": "realtime"}
+    for name, value in options.items():
+        parameter = find(name)
+        path = _PLUGINS_OPTIONS.get(name) or (parameter.path if parameter else None)
+        if path is None:
+            raise TypeError(f"'{name}' is no parameter of a session")
+        place = session
+        *parents, last = path.split(".")
+        for part in parents:
+            place = place.setdefault(part, {})
+        place[last] = _plain(name, value)
+    return {"type": "session.update", "session": session}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """``value`` as JSON has it."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if name == "input_audio_noise_reduction" and isinstance(value, str):
+        return {"type": value}
+    return value

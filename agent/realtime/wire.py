@@ -4,13 +4,17 @@ The plugin's engine touches the network in four places: ``http_session.ws_connec
 ``send_str``, ``receive`` and ``close`` on what that returned. ``WireSession`` is the first,
 ``Wire`` the other three, so every event in both directions passes through here:
 
-    plugin ─► complete ─► dialect ─► guard ─► socket ─► service
-           ◄─ dialect ◄──────────────────────────────◄─
+    plugin ─► complete ─► arbiter ─► dialect ─► guard ─► socket ─► service
+           ◄─ echo ◄─ arbiter ◄─ conversation ◄─ dialect ◄─────────┘
+
+The conversation is told of every event that leaves and of every one that comes; arbiter and
+guard ask it. It, the arbiter and the echo read GA, the guard the service's own spelling.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 from typing import Any
@@ -19,10 +23,13 @@ import aiohttp
 from livekit.agents import APIConnectionError
 
 from agent.errors import ServiceError, Violation
+from agent.realtime.arbiter import Arbiter
 from agent.realtime.complete import complete
+from agent.realtime.conversation import Conversation
 from agent.realtime.dialects import Event, to_ga, to_service
+from agent.realtime.echo import Echo
 from agent.realtime.endpoint import Endpoint
-from agent.realtime.guard import check, error_event
+from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
 from agent.realtime.parameters import SessionParameters
 from agent.realtime.service_socket import Closed, ServiceSocket
 
@@ -32,11 +39,6 @@ CONNECT_SECONDS = 10.0
 
 _FATAL_STATUS = {400, 401, 403, 404}
 """HTTP status of a handshake that will be refused again however often it is tried."""
-
-# The two events that carry audio make up nearly all the traffic. They are known by how they
-# begin, and are not parsed where nothing needs it.
-_AUDIO_OUT = '{"audio": "'
-_AUDIO_IN = ('{"type": "response.output_audio.delta"', '{"type":"response.output_audio.delta"')
 
 
 class WireSession:
@@ -55,7 +57,15 @@ class WireSession:
     ) -> None:
         self._endpoint = endpoint
         self._session = parameters.as_session()
+        self._guard = Guard(endpoint.dialect, endpoint.context)
         self._opening = opening
+        self._wire: Wire | None = None
+
+    def judge(self, event: Event) -> list[Violation]:
+        """What ``event``, in GA, would be refused for if it were to leave now."""
+        if self._wire is not None:
+            return self._wire.judge(event)
+        return self._guard.check(to_service(event, self._endpoint.dialect))
 
     async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
         """A wire to the service. Where the plugin would connect, and with which key, is not
@@ -69,7 +79,8 @@ class WireSession:
             retryable = error.status not in _FATAL_STATUS
             raise APIConnectionError(str(error), retryable=retryable) from error
         logger.info("connected to the Realtime service at %s", self._endpoint.host)
-        return Wire(socket, self._endpoint, self._session)
+        self._wire = Wire(socket, self._endpoint, self._session, self._guard)
+        return self._wire
 
     async def aclose(self) -> None:
         """Let go of a connection that nobody took over."""
@@ -87,46 +98,99 @@ async def open_socket(endpoint: Endpoint) -> ServiceSocket:
 class Wire:
     """One connection, in GA towards the plugin and in the service's dialect towards it."""
 
-    def __init__(self, socket: ServiceSocket, endpoint: Endpoint, session: dict[str, Any]) -> None:
+    def __init__(
+        self, socket: ServiceSocket, endpoint: Endpoint, session: dict[str, Any], guard: Guard
+    ) -> None:
         self._socket = socket
         self._endpoint = endpoint
         self._dialect = endpoint.dialect
         self._session = session
+        self._guard = guard
+        self._conversation = Conversation()
+        self._arbiter = Arbiter(self._conversation)
+        self._echo = Echo()
         self._configured = False
+        self._numbers = itertools.count(1)
 
     async def send_str(self, text: str) -> None:
         """Take an event of the plugin. One that breaks a rule is answered here and not sent."""
-        if text.startswith(_AUDIO_OUT):
+        size = appended_bytes(text)
+        if size is not None:
+            self._conversation.audio_sent(size)
             self._socket.send(text)
             return
-        event: Event = json.loads(text)
-        if event.get("type") == "session.update":
+        event = parse(text)
+        if isinstance(event, Violation):
+            self._refuse({}, event)
+            return
+        if event.get("event_id") is None:
+            # So that the service's answer can be told to belong to it.
+            event["event_id"] = f"event_wire_{next(self._numbers)}"
+        if event.get("type") == "session.update" and isinstance(event.get("session"), dict):
             event = complete(event, self._session, self._dialect, first=not self._configured)
             self._configured = True
-        event = to_service(event, self._dialect)
-        violations = check(event, self._dialect)
-        if violations:
-            self._refuse(event, violations[0])
-        else:
-            self._socket.send(json.dumps(event))
+        settled = self._conversation.settled(event)
+        if settled is None:
+            logger.debug("left out, there is nothing to do: %s", event["type"])
+        elif self._arbiter.admits(settled):
+            self._leave(settled)
 
     async def receive(self) -> aiohttp.WSMessage:
         """The next event for the plugin: the service's, or a refusal of ours."""
-        frame = await self._socket.receive()
-        if isinstance(frame, Closed):
-            logger.warning("%s closed the connection (%s)", self._endpoint.host, frame.code)
-            return aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, frame.code, frame.reason)
-        return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, self._as_ga(frame), None)
+        while True:
+            frame = await self._socket.receive()
+            if isinstance(frame, Closed):
+                logger.warning("%s closed the connection (%s)", self._endpoint.host, frame.code)
+                return aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, frame.code, frame.reason)
+            text = self._take(frame)
+            if text is not None:
+                return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
 
     async def close(self) -> None:
         await self._socket.close()
         logger.info("closed the connection to %s", self._endpoint.host)
 
-    def _as_ga(self, frame: str) -> str:
-        if frame.startswith(_AUDIO_IN) or not self._dialect.flat:
-            return frame
-        return json.dumps(to_ga(json.loads(frame), self._dialect))
+    def judge(self, event: Event) -> list[Violation]:
+        """What ``event``, in GA, would be refused for if it were to leave now."""
+        event = self._conversation.settled(event) or event
+        said = to_service(event, self._dialect)
+        return self._guard.check(said) or self._conversation.violations(event)
+
+    def _leave(self, event: Event) -> None:
+        """The last look, and out. An event that waited is judged as things stand now."""
+        violations = self.judge(event)
+        text = violations[0] if violations else serialise(to_service(event, self._dialect))
+        if isinstance(text, Violation):
+            self._refuse(event, text)
+        else:
+            self._conversation.sent(event)
+            self._socket.send(text)
 
     def _refuse(self, event: Event, violation: Violation) -> None:
         logger.error("not sent: %s", violation.message)
         self._socket.deliver(json.dumps(error_event(violation, event)))
+
+    def _take(self, frame: str) -> str | None:
+        """A frame of the service, or of ours, as the plugin should have it; ``None``: not."""
+        event = parse(frame)
+        if isinstance(event, Violation):
+            logger.warning("%s sent what is no event: %.200s", self._endpoint.host, frame)
+            return None
+        if self._dialect.flat:
+            event = to_ga(event, self._dialect)
+            frame = json.dumps(event)
+        if self._arbiter.swallows(event):
+            logger.debug("a race was lost, nothing to do: %s", event["error"].get("message"))
+            return None
+        if event.get("type") == "session.updated":
+            self._compare(event.get("session"))
+        self._conversation.received(event)
+        while (waiting := self._arbiter.next()) is not None:
+            self._leave(waiting)
+        return frame
+
+    def _compare(self, got: Any) -> None:
+        asked = self._conversation.asked()
+        if asked is not None and isinstance(got, dict):
+            for difference in self._echo.differences(asked, got):
+                logger.warning("%s: %s", self._endpoint.host, difference)

@@ -50,6 +50,7 @@ class Worker(Started):
                 "LIVEKIT_AGENT_NAME": self.agent_name,
                 "OPENAI_BASE_URL": f"{service_url}/v1",
                 "OPENAI_API_KEY": "stand-in",
+                "REALTIME_SERVICE": "openai",
                 "AGENT_HTTP_HOST": "127.0.0.1",
                 "AGENT_HTTP_PORT": "0",
                 **environ,

@@ -10,6 +10,7 @@ from aiohttp import WSMsgType, web
 
 from agent.realtime.dialects import Dialect
 from agent.realtime.endpoint import Endpoint
+from agent.realtime.rules import Context
 
 
 class RecordingService:
@@ -39,7 +40,7 @@ class RecordingService:
 
     def endpoint(self, dialect: Dialect) -> Endpoint:
         url = f"ws://127.0.0.1:{self.port}/v1/realtime?model=m"
-        return Endpoint(dialect, url, {"Authorization": "Bearer sk-1"})
+        return Endpoint(dialect, url, {"Authorization": "Bearer sk-1"}, Context())
 
     async def received(self) -> dict[str, Any]:
         """The next frame that came, parsed."""

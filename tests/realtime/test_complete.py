@@ -47,7 +47,11 @@ def test_a_later_update_says_what_it_says() -> None:
 
 
 def test_the_model_is_the_urls_affair() -> None:
-    assert "model" not in completed(PLUGIN, first=False)
+    assert "model" not in completed(PLUGIN, first=True)
+
+
+def test_another_model_later_is_a_users_mistake_for_the_rules_to_tell() -> None:
+    assert completed({"type": "realtime", "model": "m"}, first=False)["model"] == "m"
 
 
 def test_what_flat_services_lack_is_left_out() -> None:

@@ -1,83 +1,74 @@
-"""The guard against the service's recorded sentences."""
+"""The guard's edges: text that is no event, numbers that JSON lacks, and its own answer."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from agent.errors import Violation
-from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA, Dialect
-from agent.realtime.guard import check, error_event
+from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA
+from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
+from agent.realtime.rules import Context
 
 
 def update(**session: Any) -> dict[str, Any]:
     return {"type": "session.update", "event_id": "e1", "session": session}
 
 
+@pytest.mark.parametrize("value", [0.6, 0.8, 1, 1.2, 0.6000000000000001])
+def test_a_temperature_in_range(value: float) -> None:
+    assert Guard(AZURE_PREVIEW, Context()).check(update(temperature=value)) == []
+
+
+@pytest.mark.parametrize("value", [True, "0.8", None, 10**400, float("nan"), float("inf"), 0])
+def test_no_temperature(value: Any) -> None:
+    assert Guard(AZURE_PREVIEW, Context()).check(update(temperature=value))
+
+
 @pytest.mark.parametrize(
-    ("dialect", "session", "code", "message"),
+    ("text", "code"),
     [
-        (
-            AZURE_PREVIEW,
-            {"temperature": 0},
-            "decimal_below_min_value",
-            "Invalid 'session.temperature': decimal below minimum value. "
-            "Expected a value >= 0.6, but got 0 instead.",
-        ),
-        (
-            AZURE_PREVIEW,
-            {"temperature": 1.3},
-            "decimal_above_max_value",
-            "Invalid 'session.temperature': decimal above maximum value. "
-            "Expected a value <= 1.2, but got 1.3 instead.",
-        ),
-        (
-            AZURE_PREVIEW,
-            {"temperature": True},
-            "invalid_type",
-            "Invalid type for 'session.temperature': expected a decimal, "
-            "but got a boolean instead.",
-        ),
-        (
-            OPENAI_GA,
-            {"temperature": 0.8},
-            "unknown_parameter",
-            "Unknown parameter: 'session.temperature'.",
-        ),
-        (
-            OPENAI_GA,
-            {"max_output_tokens": 0},
-            "integer_below_min_value",
-            "Invalid 'session.max_output_tokens': integer below minimum value. "
-            "Expected a value >= 1, but got 0 instead.",
-        ),
-        (
-            AZURE_PREVIEW,
-            {"max_response_output_tokens": 4097},
-            "integer_above_max_value",
-            "Invalid 'session.max_response_output_tokens': integer above maximum value. "
-            "Expected a value <= 4096, but got 4097 instead.",
-        ),
+        ("", "invalid_json"),
+        ("{", "invalid_json"),
+        ('{"type": "session.update", "x": NaN}', "invalid_json"),
+        ('{"type": "session.update", "x": -Infinity}', "invalid_json"),
+        ('{"type": "x", "y": "\\ud83d"}', "invalid_json"),
+        ("[" * 100_000, "invalid_json"),
+        ("[]", "invalid_event"),
+        ('"text"', "invalid_event"),
+        ("9" * 5000, "invalid_json"),
     ],
 )
-def test_a_broken_rule(dialect: Dialect, session: dict[str, Any], code: str, message: str) -> None:
-    (violation,) = check(update(**session), dialect)
-    assert (violation.code, violation.message) == (code, message)
+def test_text_that_is_no_event(text: str, code: str) -> None:
+    violation = parse(text)
+    assert isinstance(violation, Violation)
+    assert violation.code == code
 
 
-@pytest.mark.parametrize("value", [0.6, 0.8, 1, 1.2, None])
-def test_a_temperature_in_range(value: float | None) -> None:
-    assert check(update(temperature=value), AZURE_PREVIEW) == []
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    assert parse('{"type": "x", "y": "\\ud83d\\ude00"}') == {"type": "x", "y": "😀"}
 
 
-@pytest.mark.parametrize("value", [1, 4096, "inf", None])
-def test_a_token_limit_in_range(value: int | str | None) -> None:
-    assert check(update(max_output_tokens=value), OPENAI_GA) == []
+def test_what_json_lacks_is_not_written() -> None:
+    assert isinstance(serialise(json.loads('{"type": "x", "y": 1e400}')), Violation)
 
 
-def test_not_a_number_is_in_no_range() -> None:
-    assert check(update(temperature=float("nan")), AZURE_PREVIEW)
+@pytest.mark.parametrize(
+    ("audio", "size"),
+    [("", 0), ("AAAA", 3), ("AAA=", 2), ("AA==", 1), ("AAA", None), ("A Ä", None)],
+)
+def test_an_append_is_measured_as_it_stands(audio: str, size: int | None) -> None:
+    text = json.dumps({"audio": audio, "type": "input_audio_buffer.append"})
+    assert appended_bytes(text) == size
+
+
+def test_any_other_append_is_left_to_the_rules() -> None:
+    event = {"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "e"}
+    assert appended_bytes(json.dumps(event)) is None
+    assert Guard(OPENAI_GA, Context()).check(event) == []
+    assert Guard(OPENAI_GA, Context()).check({**event, "audio": "A"})[0].param == "audio"
 
 
 def test_the_error_names_the_event_it_answers() -> None:

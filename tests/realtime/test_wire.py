@@ -29,7 +29,7 @@ async def wired(dialect: Dialect, **given: Any) -> AsyncIterator[tuple[Wire, Rec
 
 
 def update(**session: Any) -> str:
-    session = {"type": "realtime", "model": "gpt-realtime", **session}
+    session = {"type": "realtime", **session}
     return json.dumps({"type": "session.update", "event_id": "e1", "session": session})
 
 
@@ -57,7 +57,7 @@ async def test_a_token_limit_takes_effect_under_each_dialects_name() -> None:
 
 async def test_a_temperature_takes_effect_on_the_flat_dialect() -> None:
     async with wired(AZURE_PREVIEW, temperature=0.7) as (wire, service):
-        await wire.send_str(update())
+        await wire.send_str(update(model="gpt-realtime"))
         session = (await service.received())["session"]
     assert session["temperature"] == 0.7
     assert "type" not in session

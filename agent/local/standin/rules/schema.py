@@ -81,7 +81,11 @@ def schema_of(dialect: str) -> Schema:
 
 
 def _own_keys(event: str, node: Node) -> list[str]:
-    extra = {"response.create": ["response"], "conversation.item.create": ["item"]}
+    extra = {
+        "response.create": ["response"],
+        "conversation.item.create": ["item"],
+        "transcription_session.update": ["session"],
+    }
     return list(dict.fromkeys([*node.keys, *extra.get(event, [])]))
 
 

@@ -1,0 +1,91 @@
+"""``agent check``: the worker's settings, judged without a connection."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from agent.check import Report, check_settings
+from agent.environment import ENV_FILES_SETTING
+from agent.overrides import take_metadata
+from agent.realtime.parameters import MODEL
+from agent.tables import help_text
+
+WRONG = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = help_text()
+    parser.add_argument("--json", action="store_true", help="print one object")
+    parser.add_argument("--dialect", metavar="D", help="instead of REALTIME_DIALECT")
+    parser.add_argument("--model", metavar="M", help="instead of REALTIME_MODEL")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the session, such as temperature=0.8, or any setting; may be repeated",
+    )
+    parser.add_argument("--overrides", metavar="JSON", help="a job's metadata, judged too")
+    parser.add_argument("--env-file", type=Path, metavar="F", help="instead of .env and .env.local")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    report = _report(arguments)
+    if arguments.json:
+        print(json.dumps(_as_object(report)))
+    else:
+        _tell(report)
+    return WRONG if report.problems else 0
+
+
+def _report(arguments: argparse.Namespace) -> Report:
+    values: dict[str, str] = {}
+    malformed = []
+    for pair in arguments.set:
+        name, equals, text = pair.partition("=")
+        if equals:
+            values[name] = text
+        else:
+            malformed.append(pair)
+    if arguments.dialect is not None:
+        values["REALTIME_DIALECT"] = arguments.dialect
+    if arguments.model is not None:
+        values[MODEL] = arguments.model
+    environ = dict(os.environ)
+    if arguments.env_file is not None:
+        environ[ENV_FILES_SETTING] = str(arguments.env_file)
+    report = check_settings(environ, set_values=values, malformed=malformed)
+    if arguments.overrides is not None:
+        overridden = take_metadata(arguments.overrides, report.settings)
+        report.settings = overridden.settings
+        report.problems += overridden.problems
+    return report
+
+
+def _as_object(report: Report) -> dict[str, Any]:
+    settings = report.settings
+    return {
+        "ok": not report.problems,
+        "dialect": settings.dialect.name,
+        "model": settings.session[MODEL],
+        "problems": [problem.as_dict() for problem in report.problems],
+        "warnings": [*report.warnings, *(str(problem) for problem in report.missing)],
+        "session": report.session,
+    }
+
+
+def _tell(report: Report) -> None:
+    for problem in report.problems:
+        print(f"problem: {problem}")
+    for warning in (*report.warnings, *(str(problem) for problem in report.missing)):
+        print(f"note: {warning}")
+    if not report.problems:
+        settings = report.settings
+        model = settings.session[MODEL] or "a model that REALTIME_MODEL does not name"
+        print(f"All is well: {settings.dialect.name} ({settings.service}), {model}.")
+        print(json.dumps(report.session, indent=2))

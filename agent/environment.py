@@ -1,0 +1,105 @@
+"""The environment and ``.env`` files, in layers that remember where each name was set."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from agent.errors import Problem, Violation
+from agent.realtime.parameters import PARAMETERS
+
+ENV_FILES = (".env", ".env.local")
+ENV_FILES_SETTING = "AGENT_ENV_FILE"
+"""Names one file to read instead of ``ENV_FILES``; empty for none."""
+
+SECRETS = ("LIVEKIT_API_SECRET", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
+
+ALIASES = {
+    **{
+        parameter.setting.alias: parameter.environment_name
+        for parameter in PARAMETERS
+        if parameter.setting.alias
+    },
+    "OPENAI_WELCOME_MSG": "AGENT_WELCOME",
+    "AZURE_OPENAI_API_VERSION": "OPENAI_API_VERSION",
+}
+"""Names that other software has for the same thing, the OpenSIPS AI voice connector first of
+all. A canonical name wins over its alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and where it was set."""
+
+    text: str
+    source: str
+
+
+def layered(environ: Mapping[str, str], directory: Path) -> dict[str, Given]:
+    """All names that the environment and the ``.env`` files in ``directory`` set.
+
+    A job process gets its worker's environment, so that an edited file cannot change the
+    settings between two calls; it reads no files.
+    """
+    chosen = environ.get(ENV_FILES_SETTING)
+    files = ENV_FILES if chosen is None else (chosen,) if chosen else ()
+    if multiprocessing.parent_process() is not None:
+        files = ()
+    given: dict[str, Given] = {}
+    for file in files:
+        values = dotenv_values(directory / file, encoding="utf-8")
+        given.update({name: Given(text, file) for name, text in values.items() if text is not None})
+    given.update({name: Given(text, "environment") for name, text in environ.items()})
+    return {name: value for name, value in given.items() if value.text != ""}
+
+
+def take_aliases(given: dict[str, Given]) -> None:
+    """Put what an alias says under the canonical name, where that is not set itself."""
+    for alias, name in ALIASES.items():
+        if alias in given and name not in given:
+            given[name] = Given(given[alias].text, f"{given[alias].source}, as {alias}")
+
+
+def read_secret_files(given: dict[str, Given]) -> list[Problem]:
+    """Put secrets that are given as ``NAME_FILE`` under their names; what cannot be read."""
+    problems = []
+    for name in SECRETS:
+        file = given.get(f"{name}_FILE")
+        if file is None or name in given:
+            continue
+        try:
+            given[name] = Given(Path(file.text).read_text(encoding="utf-8").strip(), file.source)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            message = f"Cannot read '{file.text}': {reason}."
+            problems.append(problem(f"{name}_FILE", file.source, message, "Give a readable file."))
+    return problems
+
+
+def without_accounts(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` without keys, addresses and proxies, and without what ``.env`` files say: for
+    a worker that is to talk to this machine only."""
+    foreign = ("LIVEKIT_", "OPENAI_", "AZURE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {name: text for name, text in environ.items() if not name.upper().startswith(foreign)}
+    return {**kept, ENV_FILES_SETTING: ""}
+
+
+def prepare_for_libraries(environ: MutableMapping[str, str], livekit: Mapping[str, str]) -> None:
+    """Make ``environ`` what upstream's libraries should find in it, in the worker and in the job
+    processes that inherit it. ``livekit`` is the LiveKit server's names with their values."""
+    # Seen by the plugin, it turns a plain OpenAI model into an Azure one (1.8.9, defect D12).
+    if version := environ.pop("OPENAI_API_VERSION", ""):
+        environ.setdefault("AZURE_OPENAI_API_VERSION", version)
+    # 245 MB of end-of-turn weights that a Realtime model has no use for (1.8.9, defect D23).
+    environ.setdefault("LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE", "0")
+    # What upstream sets itself, but only after the forkserver has been started.
+    environ.update({name: text for name, text in livekit.items() if text})
+
+
+def problem(setting: str, source: str, message: str, fix: str) -> Problem:
+    """A problem with a setting that no service knows of."""
+    return Problem(Violation("invalid_setting", None, message), setting, source, fix)

@@ -1,0 +1,184 @@
+"""What one call wants otherwise: the JSON object in its job's metadata. Pure.
+
+It comes with the dispatch, with a token's room configuration or with a SIP dispatch rule, so from
+people and programs that are not the worker's operator. It can set what is listed here, and
+neither credentials nor where calls go.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.check import as_problem, silent
+from agent.environment import problem
+from agent.errors import Problem
+from agent.realtime.parameters import (
+    PARAMETERS,
+    Finding,
+    SessionParameters,
+    changed,
+    find,
+    findings,
+)
+from agent.realtime.rules.sentences import kind_of, unknown
+from agent.settings import Settings
+
+MAX_METADATA_CHARACTERS = 64_000
+"""LiveKit's own bound is 64 KiB; what is longer is not even read."""
+
+SOURCE = "job metadata"
+FALLBACK = "The worker's own value is used."
+
+_GROUPS = ("turn_detection", "transcription", "noise_reduction")
+OVERRIDABLE = frozenset(
+    parameter.name
+    for parameter in PARAMETERS
+    if parameter.group
+    in {
+        *_GROUPS,
+        "instructions",
+        "voice",
+        "speed",
+        "output_modalities",
+        "max_output_tokens",
+        "temperature",
+        "tool_choice",
+        "truncation",
+    }
+)
+_RESERVED = ("session", "persona", "vars", "phone_number", "transfer_to")
+"""The keys that metadata may have. All but the first are for later and do nothing yet."""
+
+
+@dataclass(slots=True)
+class Overridden:
+    """The worker's settings with a call's own."""
+
+    settings: Settings
+    problems: list[Problem] = field(default_factory=list)
+    """What of the metadata does not hold; ``settings`` are without it."""
+
+
+def take_metadata(metadata: str, settings: Settings) -> Overridden:
+    """``settings`` for one call. Whatever ``metadata`` holds, this neither raises nor takes
+    long."""
+    result = Overridden(settings)
+    asked = _read(metadata, result.problems)
+    given: dict[str, Any] = {}
+    for name, value in _parameters(asked, result.problems):
+        given[name] = value
+    session = _settled(given, settings, result.problems)
+    result.settings = settings.model_copy(update={"session": session})
+    return result
+
+
+def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
+    """The ``session`` object of ``metadata``."""
+    if not metadata.strip():
+        return {}
+    if len(metadata) > MAX_METADATA_CHARACTERS:
+        length = f"{len(metadata)} characters; at most {MAX_METADATA_CHARACTERS} are read."
+        problems.append(problem("", SOURCE, f"The job's metadata has {length}", FALLBACK))
+        return {}
+    try:
+        value = json.loads(metadata)
+    except (ValueError, RecursionError) as error:
+        problems.append(problem("", SOURCE, f"The job's metadata is no JSON: {error}.", FALLBACK))
+        return {}
+    if not isinstance(value, dict):
+        message = f"The job's metadata is {kind_of(value)}, not an object."
+        problems.append(problem("", SOURCE, message, FALLBACK))
+        return {}
+    for key in value:
+        if key not in _RESERVED:
+            near = difflib.get_close_matches(key, _RESERVED, 1)
+            fix = f"Did you mean '{near[0]}'?" if near else "Remove it."
+            message = f"Unknown key in the job's metadata: '{key[:80]}'."
+            problems.append(problem("", SOURCE, message, fix))
+    session = value.get("session", {})
+    if isinstance(session, dict):
+        return session
+    message = f"'session' in the job's metadata is {kind_of(session)}, not an object."
+    problems.append(problem("", SOURCE, message, FALLBACK))
+    return {}
+
+
+def _parameters(
+    session: dict[str, Any], problems: list[Problem], place: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """The overrides by name. A group can be an object, or ``null`` to switch it off."""
+    for key, value in session.items():
+        path = f"{place}.{key}" if place else key
+        parameter = find(path)
+        group = _group(path)
+        if group and isinstance(value, dict):
+            yield from _parameters(value, problems, path)
+        elif group and value is None:
+            yield _switch(group), None
+        elif parameter is None and path in {"audio", "audio.input", "audio.output"}:
+            yield from _parameters(value if isinstance(value, dict) else {}, problems, path)
+        elif parameter is None and path == "type":
+            continue
+        elif parameter is not None and parameter.name in OVERRIDABLE:
+            yield parameter.name, value
+        elif parameter is not None:
+            message = f"'{path}' cannot be set for one call."
+            fix = f"Set {parameter.environment_name} for the worker."
+            problems.append(problem(parameter.environment_name, SOURCE, message, fix))
+        else:
+            violation = unknown(f"session.{path[:80]}")
+            problems.append(Problem(violation, "", SOURCE, "Remove it."))
+
+
+def _group(path: str) -> str:
+    """The group of parameters that ``path`` names, in either spelling."""
+    name = path.removeprefix("audio.input.").removeprefix("input_audio_")
+    return name if name in _GROUPS else ""
+
+
+def _switch(group: str) -> str:
+    names = {"turn_detection": "turn_detection.type", "transcription": "transcription.model"}
+    return names.get(group, group)
+
+
+def _to_blame(found: list[Finding], given: dict[str, Any]) -> set[str]:
+    """Which overrides to do without: those that break a rule; else those beside what lacks or
+    breaks something because of them; else all."""
+    named = [finding.parameter for finding in found if finding.parameter is not None]
+    names = {parameter.name for parameter in named} & set(given)
+    groups = {parameter.group for parameter in named}
+    return names or {name for name in given if name.partition(".")[0] in groups} or set(given)
+
+
+def _settled(
+    given: dict[str, Any], settings: Settings, problems: list[Problem]
+) -> SessionParameters:
+    """``given`` over the worker's own, less what breaks a rule."""
+    # What is wrong with the worker's own settings is no fault of the call's.
+    dialect, context = settings.dialect, settings.context
+    known = {finding.violation for finding in findings(settings.session, dialect, context)}
+    while True:
+        session = changed(settings.session, given, dialect)
+        found = [
+            finding
+            for finding in findings(session, dialect, context)
+            if finding.violation not in known
+        ]
+        if not found or not given:
+            break
+        for finding in found:
+            told = as_problem(finding, SOURCE)
+            fix = told.fix if finding.lacking else FALLBACK
+            problems.append(Problem(told.violation, told.setting, SOURCE, fix))
+        for name in _to_blame(found, given):
+            del given[name]
+    if silent(session) and "output_modalities" in given:
+        message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
+        problems.append(problem("REALTIME_OUTPUT_MODALITIES", SOURCE, message, FALLBACK))
+        del given["output_modalities"]
+        session = changed(settings.session, given, settings.dialect)
+    return session

@@ -1,0 +1,59 @@
+"""One owner of ``response.create``: a second one waits for the first to end. Pure.
+
+With server VAD the service begins responses by itself, and may do so while a ``response.create``
+is on its way. That one is then refused through no fault of its own; the refusal is kept from the
+engine and the request sent once more when the way is free.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from agent.realtime.conversation import UNKNOWN, Conversation, is_aside
+from agent.realtime.dialects import Event
+
+_BUSY = "conversation_already_has_active_response"
+_NOTHING_TO_CANCEL = "response_cancel_not_active"
+
+
+class Arbiter:
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._waiting: deque[Event] = deque()
+        self._again: set[str] = set()
+        """Ids of requests that the service has refused once because of its own response."""
+
+    def admits(self, event: Event) -> bool:
+        """Whether ``event`` may leave now. One that may not is kept: ``next`` gives it later."""
+        if event.get("type") != "response.create" or is_aside(event):
+            return True
+        if self._conversation.busy or self._waiting:
+            self._waiting.append(event)
+            return False
+        return True
+
+    def next(self) -> Event | None:
+        """The request whose turn it is, if any."""
+        if self._conversation.busy or not self._waiting:
+            return None
+        return self._waiting.popleft()
+
+    def swallows(self, event: Event) -> bool:
+        """Whether ``event``, from the service and not yet told to the conversation, is the loss
+        of a race and nobody else's business."""
+        if event.get("type") != "error" or not isinstance(event.get("error"), dict):
+            return False
+        error = event["error"]
+        if error.get("code") == _NOTHING_TO_CANCEL:
+            return True
+        lost = self._conversation.unconfirmed
+        if error.get("code") != _BUSY or lost is None:
+            return False
+        if error.get("event_id") not in (None, lost["event_id"]) or lost["event_id"] in self._again:
+            return False
+        self._again.add(lost["event_id"])
+        self._waiting.appendleft(lost)
+        self._conversation.unconfirmed = None
+        if self._conversation.active is None:
+            self._conversation.active = UNKNOWN
+        return True

@@ -1,0 +1,59 @@
+"""The ``response`` of ``response.create``. What it shares with a session is taken from there."""
+
+from __future__ import annotations
+
+from agent.realtime.rules.kinds import Group, Groups, Labels, Text
+from agent.realtime.rules.rows import FLAT, GA, Row
+from agent.realtime.rules.session import (
+    AZURE,
+    FLAT_MODALITIES,
+    FLAT_VOICE,
+    GA_MODALITIES,
+    GA_VOICE,
+    LIVE,
+    OUTPUT_TOKENS,
+    PARALLEL_TOOL_CALLS,
+    PROMPT,
+    REASONING,
+    SPEC,
+    TEMPERATURE,
+    TOOL_CHOICE,
+    TOOLS,
+    audio_format,
+)
+
+RESPONSE = (
+    Row("output_modalities", GA_MODALITIES, LIVE, GA),
+    Row("output_modalities", FLAT_MODALITIES, LIVE, FLAT),
+    Row(
+        "instructions",
+        Text(),
+        SPEC,
+        null=True,
+        note="livekit-agents 1.8.9 sends null for none, and the service answers",
+    ),
+    Row("audio.output.voice", GA_VOICE, LIVE, GA),
+    Row("audio.output.voice.id", Text(), SPEC, GA, True),
+    Row("audio.output.voice", FLAT_VOICE, LIVE, FLAT),
+    *audio_format("audio.output.format"),
+    *TOOLS,
+    *TOOL_CHOICE,
+    PARALLEL_TOOL_CALLS,
+    *REASONING,
+    Row("temperature", TEMPERATURE, AZURE, FLAT),
+    Row(
+        "max_output_tokens",
+        OUTPUT_TOKENS,
+        SPEC,
+        note="two names are documented for the flat one: the session's is taken",
+    ),
+    *PROMPT,
+    Row("conversation", Text(enum=("auto", "none")), SPEC),
+    Row(
+        "metadata",
+        Labels(max_keys=16, max_key_length=64, max_length=512),
+        f"{SPEC}, description",
+        null=True,
+    ),
+    Row("input", Groups(Group()), SPEC),
+)

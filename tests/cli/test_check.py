@@ -1,0 +1,117 @@
+"""``agent check``, and that the worker says the same and connects to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import run
+
+SERVICE = {"REALTIME_SERVICE": "openai"}
+
+
+async def checked(*arguments: str, **environ: str) -> tuple[int, dict[str, Any]]:
+    ended = await run("check", "--json", *arguments, environ={**SERVICE, **environ})
+    return ended.code, json.loads(ended.out)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "pair", "code", "param"),
+    [
+        ("azure_preview", "temperature=0", "decimal_below_min_value", "session.temperature"),
+        ("openai_beta", "temperature=1.3", "decimal_above_max_value", "session.temperature"),
+        ("openai_ga", "temperature=0", "unknown_parameter", "session.temperature"),
+        ("openai_ga", "max_output_tokens=4097", "integer_above_max_value", None),
+        ("azure_ga", "voice=nova", "invalid_value", "session.audio.output.voice"),
+        ("openai_ga", "turn_detection.threshold=1.2", "decimal_above_max_value", None),
+        ("openai_ga", "speed=99", "decimal_above_max_value", "session.audio.output.speed"),
+    ],
+)
+async def test_a_broken_rule(dialect: str, pair: str, code: str, param: str | None) -> None:
+    exit_code, report = await checked("--dialect", dialect, "--set", pair)
+    assert exit_code == 2
+    assert report["ok"] is False
+    (problem,) = report["problems"]
+    assert problem["code"] == code
+    assert param is None or problem["param"] == param
+    assert problem["source"] == "--set"
+    assert problem["fix"]
+
+
+async def test_a_valid_set_prints_the_session_as_it_would_leave() -> None:
+    code, report = await checked(
+        *("--dialect", "azure_preview", "--model", "gpt-realtime"),
+        *("--set", "temperature=0.8", "--set", "max_output_tokens=500"),
+        *("--set", "turn_detection.eagerness=low", "--set", "REALTIME_TRANSCRIPTION_MODEL=w"),
+    )
+    assert (code, report["ok"], report["problems"]) == (0, True, [])
+    assert report["dialect"] == "azure_preview"
+    assert report["model"] == "gpt-realtime"
+    assert report["session"] == {
+        "voice": "alloy",
+        "temperature": 0.8,
+        "max_response_output_tokens": 500,
+        "turn_detection": {"type": "semantic_vad", "eagerness": "low"},
+        "input_audio_transcription": {"model": "w"},
+    }
+
+
+async def test_all_problems_at_once_and_of_every_kind(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("REALTIME_SPEED=9\nREALTIME_SPED=1\n")
+    code, report = await checked(
+        *("--env-file", str(tmp_path / "env"), "--set", "voice=nova", "--set", "nonsense"),
+        *("--set", "bogus=1", "--overrides", '{"session": {"speed": 0}}'),
+    )
+    assert code == 2
+    assert len(report["problems"]) == 6
+    sources = {problem["source"] for problem in report["problems"]}
+    assert sources == {"--set", str(tmp_path / "env"), "job metadata"}
+
+
+async def test_people_are_told_in_lines() -> None:
+    ended = await run("check", "--set", "speed=99", environ=SERVICE)
+    assert ended.code == 2
+    assert ended.out.startswith("problem: REALTIME_SPEED (--set): Invalid 'session.audio.output")
+    well = await run("check", environ=SERVICE)
+    assert well.code == 0
+    assert "All is well: openai_ga (openai), gpt-realtime-2.1." in well.out
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"REALTIME_TEMPERATURE": "0", "REALTIME_DIALECT": "openai_beta"},
+        {"REALTIME_TEMPERATURE": "0"},
+        {"REALTIME_MAX_OUTPUT_TOKENS": "4097"},
+        {"REALTIME_VOICE": "nova"},
+        {"REALTIME_TURN_DETECTION_THRESHOLD": "1.2"},
+        {"REALTIME_SPEED": "99"},
+    ],
+)
+async def test_a_worker_with_a_bad_setting_connects_to_nothing(setting: dict[str, str]) -> None:
+    connections = 0
+
+    async def seen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    async with await asyncio.start_server(seen, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        environ = {
+            **SERVICE,
+            **setting,
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+            "LIVEKIT_URL": f"ws://127.0.0.1:{port}",
+            "LIVEKIT_API_KEY": "key",
+            "LIVEKIT_API_SECRET": "secret",
+        }
+        ended = await run("start", environ=environ)
+    assert ended.code == 2
+    assert next(iter(setting)) in ended.err
+    assert connections == 0

@@ -1,0 +1,136 @@
+"""What a job's metadata may change, and what becomes of the rest."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.check import read_settings
+from agent.overrides import take_metadata
+from agent.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return read_settings({"OPENAI_API_KEY": "sk", "REALTIME_VOICE": "coral"}, tmp_path)
+
+
+@pytest.fixture
+def preview(tmp_path: Path) -> Settings:
+    environ = {
+        "REALTIME_DIALECT": "azure_preview",
+        "AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com",
+        "AZURE_OPENAI_API_KEY": "key",
+        "AZURE_OPENAI_DEPLOYMENT": "speech",
+        "REALTIME_TEMPERATURE": "0.7",
+    }
+    return read_settings(environ, tmp_path)
+
+
+def session(**overrides: Any) -> str:
+    return json.dumps({"session": overrides})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "value"),
+    [
+        ({"voice": "ash"}, "voice", "ash"),
+        ({"audio": {"output": {"voice": "ash"}}}, "voice", "ash"),
+        ({"instructions": "Be brief."}, "instructions", "Be brief."),
+        ({"max_response_output_tokens": 100}, "max_output_tokens", 100),
+        ({"turn_detection": {"threshold": 0.7}}, "turn_detection.threshold", 0.7),
+        ({"turn_detection.threshold": 0.7}, "turn_detection.threshold", 0.7),
+        ({"audio": {"input": {"turn_detection": None}}}, "turn_detection.type", None),
+        ({"turn_detection": {"eagerness": "low"}}, "turn_detection.type", "semantic_vad"),
+        ({"input_audio_transcription": {"language": "de"}}, "transcription.language", "de"),
+        ({"transcription": None}, "transcription.model", None),
+        ({"noise_reduction": {"type": "near_field"}}, "noise_reduction", "near_field"),
+        ({"noise_reduction": "near_field"}, "noise_reduction", "near_field"),
+        ({"truncation": "disabled"}, "truncation", "disabled"),
+    ],
+)
+def test_what_a_call_may_change(settings: Settings, overrides: Any, name: str, value: Any) -> None:
+    taken = take_metadata(session(**overrides), settings)
+    assert taken.problems == []
+    assert taken.settings.session[name] == value
+    assert settings.session["voice"] == "coral"
+
+
+def test_no_metadata_changes_nothing(settings: Settings) -> None:
+    for metadata in ("", "  ", "{}", '{"session": {}}', '{"phone_number": "+15550100"}'):
+        taken = take_metadata(metadata, settings)
+        assert taken.problems == []
+        assert taken.settings.session.values == settings.session.values
+
+
+def test_a_bad_field_falls_back_alone(preview: Settings) -> None:
+    taken = take_metadata(session(temperature=0, voice="ash", speed=1.2), preview)
+    assert taken.settings.session["temperature"] == 0.7
+    assert taken.settings.session["voice"] == "ash"
+    assert taken.settings.session["speed"] is None
+    low, lacking = (problem.as_dict() for problem in taken.problems)
+    assert low["code"] == "decimal_below_min_value"
+    assert low["param"] == "session.temperature"
+    assert low["source"] == "job metadata"
+    assert lacking["code"] == "unknown_parameter"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"openai_api_key": "sk-stolen"},
+        {"OPENAI_BASE_URL": "https://elsewhere"},
+        {"model": "gpt-realtime-mini"},
+        {"prompt": "pmpt_1"},
+        {"tools": []},
+        {"bogus": 1},
+        {"audio": {"input": {"format": {"type": "audio/pcmu"}}}},
+        {"voice": "nova"},
+        {"voice": None},
+        {"speed": True},
+        {"turn_detection": {"type": "server_vad", "eagerness": "low"}},
+        {"turn_detection": {"bogus": 1}},
+        {"turn_detection": "server_vad"},
+        {"output_modalities": ["text"]},
+        {"transcription": {"model": "whisper-1", "keywords": ["a"]}},
+        {"instructions": 5},
+        {"max_output_tokens": 4097},
+        {"temperature": 0.8},
+    ],
+)
+def test_what_it_may_not(settings: Settings, overrides: Any) -> None:
+    taken = take_metadata(session(**overrides), settings)
+    assert taken.problems
+    assert take_metadata("", taken.settings).settings.endpoint == settings.endpoint
+    for name, value in settings.session.values.items():
+        if not name.startswith(("turn_detection", "transcription")):
+            assert taken.settings.session[name] == value
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "hello",
+        "[1]",
+        "5",
+        '"text"',
+        '{"session": 5}',
+        '{"sessions": {}}',
+        "[" * 60_000,
+        '{"a":' * 12_000,
+        '{"session": {"voice": ' + "9" * 50_000 + "}}",
+        json.dumps({"session": {"instructions": "x" * 70_000}}),
+        '{"session": ' + '{"turn_detection": ' * 3000 + "1" + "}" * 3001,
+    ],
+)
+def test_metadata_of_any_kind_costs_its_own_refusal_only(settings: Settings, metadata: str) -> None:
+    began = time.perf_counter()
+    taken = take_metadata(metadata, settings)
+    assert time.perf_counter() - began < 1
+    assert taken.problems
+    assert all(len(str(problem)) < 60_000 for problem in taken.problems)
+    assert taken.settings.session.values == settings.session.values

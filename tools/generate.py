@@ -1,0 +1,29 @@
+"""Writes the files that are made of the code: ``python -m tools.generate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from agent.tables import env_example, parameters_markdown
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def generated() -> dict[Path, str]:
+    """What each generated file should hold."""
+    return {
+        ROOT / "docs" / "parameters.md": parameters_markdown(),
+        ROOT / ".env.example": env_example(),
+    }
+
+
+def main() -> int:
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
