@@ -249,6 +249,8 @@ class Conversation:
         }
 
     def _has_response(self, response_id: Any) -> bool:
+        if not isinstance(response_id, str | None):
+            return True  # for the rules to judge
         if response_id in self.aside:
             return True
         mine = response_id is None or self.active in (response_id, UNKNOWN)
