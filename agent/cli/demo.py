@@ -55,7 +55,9 @@ async def _run(arguments: argparse.Namespace) -> int:
     port = free_port()
     agent_name = f"demo-{secrets.token_hex(3)}"
     # Wrong settings are told before anything starts.
-    read_settings(_worker_environ(os.environ, LiveKitAddress("ws://", "-", "-"), port, agent_name))
+    read_settings(
+        _worker_environ(os.environ, LiveKitAddress("ws://127.0.0.1", "-", "-"), port, agent_name)
+    )
     async with AsyncExitStack() as parts:
         if arguments.audio:
             sound = _sound(arguments)
@@ -103,9 +105,12 @@ async def _start(
 ) -> Sequence[asyncio.Future[str]]:
     """The stand-in model and the worker, side by side; what tells that they are ready."""
     program = (sys.executable, "-m", "agent")
+    # The retired beta is served only where it is asked for.
+    beta = environ.get("REALTIME_DIALECT") == "openai_beta"
+    dialect = ("--dialect", "openai_beta") if beta else ()
     stand_in = Child(
         "The stand-in model",
-        (*program, "realtime", "--port", str(port), "--script", str(DEMO_SCRIPT)),
+        (*program, "realtime", "--port", str(port), "--script", str(DEMO_SCRIPT), *dialect),
         environ=environ,
     )
     worker = Child("The worker", (*program, "dev"), environ=environ, on_line=_tell_trouble)

@@ -6,19 +6,25 @@ from typing import Any
 
 from agent.realtime.dialects import Dialect, Event
 
+SOME_MODEL = "gpt-realtime"
+"""What the plugin is told where nobody knows which model a deployment holds."""
 
-def complete(event: Event, parameters: dict[str, Any], dialect: Dialect, *, first: bool) -> Event:
+
+def complete(
+    event: Event, parameters: dict[str, Any], dialect: Dialect, *, first: bool, model: str
+) -> Event:
     """``event``, a ``session.update`` of the plugin in GA spelling, as it should have been.
 
     ``parameters`` is the GA ``session`` object that was asked for. It is laid over the ``first``
     update of a connection, which is the one that configures the session; later ones change
-    something on purpose and keep what they say.
+    something on purpose and keep what they say. ``model`` is the one that the plugin was told.
     """
     session = dict(event["session"])
-    # The URL chose the model. On Azure it is a deployment, and the plugin names another.
-    # A user's own change of it is the guard's to judge.
+    # The URL chose the model, and the plugin names it all the same, with new tools for example.
+    # Another one is a user's own mistake, for the rules to tell.
+    if session.get("model") == model:
+        del session["model"]
     if first:
-        session.pop("model", None)
         session = _overlay(session, parameters)
     if dialect.flat and first:
         _drop_what_the_plugin_made_up(session)

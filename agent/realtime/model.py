@@ -12,6 +12,7 @@ from openai.types.realtime import AudioTranscription, RealtimeAudioInputTurnDete
 from pydantic import BaseModel, TypeAdapter
 
 from agent.errors import Violation
+from agent.realtime.complete import SOME_MODEL
 from agent.realtime.dialects import Event
 from agent.realtime.parameters import SessionParameters, find
 from agent.realtime.wire import WireSession
@@ -21,7 +22,6 @@ logger = logging.getLogger("agent.realtime")
 # The plugin insists on a key and an address. The wire looks at neither.
 _NO_KEY = "the wire holds the key"
 _NO_URL = "http://wire.invalid/v1"
-_SOME_MODEL = "gpt-realtime"
 _SOME_VOICE = "marin"
 
 _TURN_DETECTION: TypeAdapter[RealtimeAudioInputTurnDetection] = TypeAdapter(
@@ -103,7 +103,7 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
     return RealtimeModel(
         wire,
         # What the engine knows of these two; a deployment's model may be nobody's to tell.
-        model=parameters["model"] or _SOME_MODEL,
+        model=parameters["model"] or SOME_MODEL,
         voice=parameters["voice"] if isinstance(parameters["voice"], str) else _SOME_VOICE,
         turn_detection=detection and _TURN_DETECTION.validate_python(detection),
         input_audio_transcription=transcription

@@ -24,7 +24,7 @@ from livekit.agents import APIConnectionError
 
 from agent.errors import ServiceError, Violation
 from agent.realtime.arbiter import Arbiter
-from agent.realtime.complete import complete
+from agent.realtime.complete import SOME_MODEL, complete
 from agent.realtime.conversation import Conversation
 from agent.realtime.dialects import Event, to_ga, to_service
 from agent.realtime.echo import Echo
@@ -56,7 +56,7 @@ class WireSession:
         opening: asyncio.Task[ServiceSocket] | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._session = parameters.as_session()
+        self._parameters = parameters
         self._guard = Guard(endpoint.dialect, endpoint.context)
         self._opening = opening
         self._wire: Wire | None = None
@@ -79,7 +79,7 @@ class WireSession:
             retryable = error.status not in _FATAL_STATUS
             raise APIConnectionError(str(error), retryable=retryable) from error
         logger.info("connected to the Realtime service at %s", self._endpoint.host)
-        self._wire = Wire(socket, self._endpoint, self._session, self._guard)
+        self._wire = Wire(socket, self._endpoint, self._parameters, self._guard)
         return self._wire
 
     async def aclose(self) -> None:
@@ -99,12 +99,17 @@ class Wire:
     """One connection, in GA towards the plugin and in the service's dialect towards it."""
 
     def __init__(
-        self, socket: ServiceSocket, endpoint: Endpoint, session: dict[str, Any], guard: Guard
+        self,
+        socket: ServiceSocket,
+        endpoint: Endpoint,
+        parameters: SessionParameters,
+        guard: Guard,
     ) -> None:
         self._socket = socket
         self._endpoint = endpoint
         self._dialect = endpoint.dialect
-        self._session = session
+        self._session = parameters.as_session()
+        self._model = str(parameters["model"] or SOME_MODEL)
         self._guard = guard
         self._conversation = Conversation()
         self._arbiter = Arbiter(self._conversation)
@@ -127,8 +132,8 @@ class Wire:
             # So that the service's answer can be told to belong to it.
             event["event_id"] = f"event_wire_{next(self._numbers)}"
         if event.get("type") == "session.update" and isinstance(event.get("session"), dict):
-            event = complete(event, self._session, self._dialect, first=not self._configured)
-            self._configured = True
+            first, self._configured = not self._configured, True
+            event = complete(event, self._session, self._dialect, first=first, model=self._model)
         settled = self._conversation.settled(event)
         if settled is None:
             logger.debug("left out, there is nothing to do: %s", event["type"])

@@ -29,7 +29,9 @@ ASKED = {
 def completed(session: dict[str, Any], *, first: bool, flat: bool = False) -> dict[str, Any]:
     event = {"type": "session.update", "event_id": "e1", "session": session}
     dialect = AZURE_PREVIEW if flat else OPENAI_GA
-    done: dict[str, Any] = complete(event, ASKED, dialect, first=first)["session"]
+    done: dict[str, Any] = complete(event, ASKED, dialect, first=first, model="gpt-realtime")[
+        "session"
+    ]
     return done
 
 
@@ -48,6 +50,7 @@ def test_a_later_update_says_what_it_says() -> None:
 
 def test_the_model_is_the_urls_affair() -> None:
     assert "model" not in completed(PLUGIN, first=True)
+    assert "model" not in completed(PLUGIN, first=False)
 
 
 def test_another_model_later_is_a_users_mistake_for_the_rules_to_tell() -> None:
