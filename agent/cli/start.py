@@ -41,10 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
 def settings_for_worker() -> Settings:
     """What `agent check` says is said here too, before anything starts."""
     report = check_settings(os.environ)
-    for warning in report.warnings:
-        say(f"note: {warning}")
     if problems := [*report.problems, *report.missing]:
         raise SettingsError(problems)
+    for warning in report.warnings:
+        say(f"note: {warning}")
     return report.settings
 
 

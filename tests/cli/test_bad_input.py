@@ -178,6 +178,7 @@ async def test_a_parameter_out_of_range_opens_no_socket(
             "LIVEKIT_URL": f"ws://127.0.0.1:{port}",
             "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
             "AZURE_OPENAI_ENDPOINT": f"http://127.0.0.1:{port}",
+            "REALTIME_DIALECT": "openai_ga",
             **environ,
         }
         ended = await run(environ=given, program=program)
