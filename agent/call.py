@@ -8,15 +8,18 @@ import logging
 from collections.abc import Sequence
 
 from livekit import api, rtc
-from livekit.agents import AgentSession, CloseEvent, JobContext, TurnHandlingOptions
+from livekit.agents import CloseEvent, JobContext
 from livekit.agents.voice.room_io import RoomOptions
 
 from agent.errors import Problem
 from agent.multimodal import MultimodalAgent, load_instructions
 from agent.overrides import take_metadata
-from agent.realtime.model import realtime_model
+from agent.realtime.watch import Notice
 from agent.realtime.wire import WireSession, open_socket
+from agent.session import agent_session, local_gate
 from agent.settings import Settings
+from agent.voice.push_to_talk import PushToTalk
+from agent.voice.turn_taking import PUSH_TO_TALK
 
 logger = logging.getLogger("agent.call")
 
@@ -33,10 +36,6 @@ PERSON_KINDS = [
 ]
 """Participants that stand for a person; agents, recorders and streams do not."""
 
-AEC_WARMUP_SECONDS = 3.0
-"""While a browser's echo canceller adapts, the agent does not let its own echo interrupt it.
-LiveKit's default. A telephone has none to wait for."""
-
 
 async def handle_call(ctx: JobContext, settings: Settings) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
@@ -50,7 +49,14 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
     settings = overridden.settings
     # The model and the room take a quarter of a second each: they are connected side by side.
     opening = asyncio.create_task(open_socket(settings.endpoint))
-    wire = WireSession(settings.endpoint, settings.session, opening=opening)
+    notices = Notices(ctx.room)
+    wire = WireSession(
+        settings.endpoint,
+        settings.session,
+        opening=opening,
+        on_notice=notices.tell,
+        gate=local_gate(settings),
+    )
     ctx.add_shutdown_callback(wire.aclose)
 
     caller = await _caller(ctx)
@@ -61,12 +67,7 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
         await ctx.room.local_participant.set_attributes(_as_attribute(overridden.problems))
     ctx.log_context_fields = {"room": ctx.room.name, "caller": caller.identity}
 
-    session: AgentSession[None] = AgentSession(
-        llm=realtime_model(settings.session, wire),
-        vad=None,
-        turn_handling=TurnHandlingOptions(turn_detection="realtime_llm"),
-        aec_warmup_duration=None if _is_telephone(caller) else AEC_WARMUP_SECONDS,
-    )
+    session = agent_session(settings, wire, telephone=_is_telephone(caller))
     end = CallEnd(ctx, caller)
     session.on("close", end.on_session_close)
     await session.start(
@@ -74,10 +75,13 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
             instructions=settings.session["instructions"]
             or load_instructions(settings.agent_persona),
             welcome=settings.agent_welcome,
+            verbatim=settings.agent_welcome_verbatim,
         ),
         room=ctx.room,
         room_options=RoomOptions(participant_identity=caller.identity),
     )
+    if settings.agent_turn_taking == PUSH_TO_TALK:
+        PushToTalk(session, caller.identity).start(ctx.room.local_participant)
 
 
 async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:
@@ -110,6 +114,27 @@ async def _caller(ctx: JobContext) -> rtc.RemoteParticipant | None:
 
 def _is_telephone(participant: rtc.Participant) -> bool:
     return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+
+
+class Notices:
+    """Tells the client's side what happened on the wire: an attribute of the agent participant
+    for each kind, such as ``agent.response_incomplete``, with a JSON object."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self._room = room
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def tell(self, notice: Notice) -> None:
+        attributes = {f"agent.{notice.name}": json.dumps(notice.detail, default=str)}
+        telling = asyncio.create_task(self._set(attributes))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    async def _set(self, attributes: dict[str, str]) -> None:
+        try:
+            await self._room.local_participant.set_attributes(attributes)
+        except Exception as error:  # the room may be gone; the log has it all the same
+            logger.debug("an attribute could not be set: %s", error)
 
 
 class CallEnd:

@@ -29,7 +29,6 @@ from agent.realtime.parameters import (
     MODEL,
     PARAMETERS,
     Finding,
-    SessionParameters,
     changed,
     find,
     findings,
@@ -38,6 +37,7 @@ from agent.realtime.parameters import (
 )
 from agent.realtime.rules.session import FLAT_VOICES, GA_VOICES
 from agent.settings import Settings, field_values, host_of
+from agent.voice import turn_taking
 
 _SET = "--set"
 _CHANGE = "Change it, or remove it for the default."
@@ -109,10 +109,12 @@ def check_settings(
         for name, parameter in reversed(BY_ENVIRONMENT_NAME.items())
         if name in given
     }
+    values = {**_of_turn_taking(settings), **_of_voice(settings), **values}
     session = changed(with_defaults(values, settings.dialect), over, settings.dialect)
     report = Report(settings.model_copy(update={"session": session}), problems)
     report.warnings += _misspelt_names(given)
     _judge_session(report, sources(given, over))
+    report.problems += _contradictions(report.settings)
     report.problems += [*_both_services(given), *_malformed_urls(given), *_disabled(given)]
     report.missing += _missing_credentials(report.settings)
     report.warnings += _notes(report.settings)
@@ -138,9 +140,9 @@ def as_problem(finding: Finding, source: str) -> Problem:
     return Problem(finding.violation, parameter.environment_name, source, fix)
 
 
-def silent(session: SessionParameters) -> bool:
+def silent(settings: Settings) -> bool:
     """Whether nobody would hear anything: text only, and nothing that speaks it."""
-    return bool(session["output_modalities"] == ["text"])
+    return settings.session["output_modalities"] == ["text"] and settings.agent_voice_from != "tts"
 
 
 def _judge_session(report: Report, where: Mapping[str, str]) -> None:
@@ -158,11 +160,35 @@ def _judge_session(report: Report, where: Mapping[str, str]) -> None:
     for finding in found:
         name = finding.parameter.name if finding.parameter else ""
         report.problems.append(as_problem(finding, where.get(name, "default")))
-    if silent(settings.session):
+    if silent(settings):
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         name = "REALTIME_OUTPUT_MODALITIES"
         source = where.get("output_modalities", "default")
-        report.problems.append(problem(name, source, message, "Leave it at audio."))
+        fix = "Leave it at audio, or set AGENT_VOICE_FROM=tts."
+        report.problems.append(problem(name, source, message, fix))
+
+
+def _of_turn_taking(settings: Settings) -> Mapping[str, Any]:
+    """What the mode and its preset say of the session; other settings stand above them."""
+    return turn_taking.parameters(settings.agent_turn_taking, settings.agent_turn_taking_preset)
+
+
+def _of_voice(settings: Settings) -> Mapping[str, Any]:
+    return {"output_modalities": ["text"]} if settings.agent_voice_from == "tts" else {}
+
+
+def _contradictions(settings: Settings) -> Iterator[Problem]:
+    """Two settings of which only one can hold."""
+    mode, kind = settings.agent_turn_taking, settings.session["turn_detection.type"]
+    expected = None if mode in turn_taking.OURS else mode
+    if mode and kind != expected:
+        name = "AGENT_TURN_TAKING"
+        message = f"{name} is {mode}, and the session's turn_detection.type is {kind or 'none'}."
+        yield problem(name, "", message, "Set one of the two.")
+    if settings.agent_voice_from == "tts" and settings.session["output_modalities"] != ["text"]:
+        message = "AGENT_VOICE_FROM is tts, and the model is asked for audio."
+        fix = "Remove REALTIME_OUTPUT_MODALITIES, or set AGENT_VOICE_FROM=model."
+        yield problem("REALTIME_OUTPUT_MODALITIES", "", message, fix)
 
 
 def _unknown_names(given: Mapping[str, Given]) -> list[Problem]:

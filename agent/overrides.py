@@ -176,7 +176,7 @@ def _settled(
             problems.append(Problem(told.violation, told.setting, SOURCE, fix))
         for name in _to_blame(found, given):
             del given[name]
-    if silent(session) and "output_modalities" in given:
+    if silent(settings.model_copy(update={"session": session})) and "output_modalities" in given:
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         problems.append(problem("REALTIME_OUTPUT_MODALITIES", SOURCE, message, FALLBACK))
         del given["output_modalities"]

@@ -95,6 +95,31 @@ class Settings(LiveKitSettings):
         "Greet the caller in one short sentence and ask how you can help.",
         description="What the agent is to do first; empty to let the caller speak first",
     )
+    agent_welcome_verbatim: bool = Field(
+        False, description="Say AGENT_WELCOME as it stands, not in the model's own words"
+    )
+    agent_turn_taking: Literal["", "server_vad", "semantic_vad", "local", "push_to_talk"] = Field(
+        "",
+        description="Who hears that a turn has ended: the service (server_vad, semantic_vad), the"
+        " worker (local), the caller's button (push_to_talk); as REALTIME_TURN_DETECTION_TYPE says"
+        " if empty",
+    )
+    agent_turn_taking_preset: Literal["", "quiet", "office", "noisy", "phone"] = Field(
+        "", description="Numbers for the caller's surroundings: docs/turn-taking.md"
+    )
+    agent_voice_from: Literal["model", "tts"] = Field(
+        "model",
+        description="Who speaks: the model, or a TTS that is given the model's text",
+    )
+    agent_tts: str = Field(
+        "",
+        description="The TTS: openai, azure, or MODULE:FUNCTION that makes one; with"
+        " AGENT_VOICE_FROM=model it speaks what the model answers in text",
+    )
+    agent_tts_voice: str = Field("", description="The TTS's voice; its own default if empty")
+    agent_tts_base_url: str = Field(
+        "", description="Where the openai TTS is; OPENAI_BASE_URL if empty"
+    )
     agent_on_invalid_override: Literal["fallback", "reject"] = Field(
         "fallback",
         description="What to do with a call whose metadata is wrong: answer it with the worker's"

@@ -22,6 +22,9 @@ LAYERS = (
         "agent.realtime.conversation",
         "agent.realtime.arbiter",
         "agent.realtime.echo",
+        "agent.realtime.watch",
+        "agent.voice.turn_taking",
+        "agent.voice.gate",
         "agent.realtime.endpoint",
     ),
     ("agent.environment",),
@@ -34,6 +37,8 @@ LAYERS = (
         "agent.realtime.wire",
         "agent.realtime.model",
     ),
+    ("agent.voice.sentences", "agent.voice.speaker", "agent.voice.push_to_talk"),
+    ("agent.session",),
     ("agent.multimodal",),
     ("agent.call",),
     ("agent.worker",),
@@ -74,7 +79,7 @@ ALL = dict(modules())
 
 
 @pytest.mark.parametrize(
-    "module", [name for name in ALL if name not in {"agent", "agent.realtime"}]
+    "module", [name for name in ALL if name not in {"agent", "agent.realtime", "agent.voice"}]
 )
 def test_imports_point_one_way(module: str) -> None:
     own = layer(module)

@@ -105,6 +105,7 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
         # What the engine knows of these two; a deployment's model may be nobody's to tell.
         model=parameters["model"] or SOME_MODEL,
         voice=parameters["voice"] if isinstance(parameters["voice"], str) else _SOME_VOICE,
+        modalities=["text"] if parameters["output_modalities"] == ["text"] else ["audio"],
         turn_detection=detection and _TURN_DETECTION.validate_python(detection),
         input_audio_transcription=transcription
         and AudioTranscription.model_validate(transcription),

@@ -17,6 +17,7 @@ import asyncio
 import itertools
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -32,10 +33,14 @@ from agent.realtime.endpoint import Endpoint
 from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
 from agent.realtime.parameters import SessionParameters
 from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.watch import Notice, Watch
+from agent.voice.gate import Gate
 
 logger = logging.getLogger("agent.realtime")
 
 CONNECT_SECONDS = 10.0
+BYTES_PER_MS = 48
+"""Of what the plugin appends: 24 kHz, 16 bits, mono."""
 
 _FATAL_STATUS = {400, 401, 403, 404}
 """HTTP status of a handshake that will be refused again however often it is tried."""
@@ -54,12 +59,21 @@ class WireSession:
         parameters: SessionParameters,
         *,
         opening: asyncio.Task[ServiceSocket] | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._parameters = parameters
         self._guard = Guard(endpoint.dialect, endpoint.context)
         self._opening = opening
+        self._on_notice = on_notice
+        self._gate = gate
         self._wire: Wire | None = None
+
+    def hear(self, speaking: bool) -> None:
+        """The caller has begun to speak, or has ended: with a ``gate``, audio leaves or not."""
+        if self._wire is not None:
+            self._wire.hear(speaking)
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
@@ -79,7 +93,14 @@ class WireSession:
             retryable = error.status not in _FATAL_STATUS
             raise APIConnectionError(str(error), retryable=retryable) from error
         logger.info("connected to the Realtime service at %s", self._endpoint.host)
-        self._wire = Wire(socket, self._endpoint, self._parameters, self._guard)
+        self._wire = Wire(
+            socket,
+            self._endpoint,
+            self._parameters,
+            self._guard,
+            on_notice=self._on_notice,
+            gate=self._gate,
+        )
         return self._wire
 
     async def aclose(self) -> None:
@@ -104,6 +125,9 @@ class Wire:
         endpoint: Endpoint,
         parameters: SessionParameters,
         guard: Guard,
+        *,
+        on_notice: Callable[[Notice], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._socket = socket
         self._endpoint = endpoint
@@ -114,6 +138,9 @@ class Wire:
         self._conversation = Conversation()
         self._arbiter = Arbiter(self._conversation)
         self._echo = Echo()
+        self._watch = Watch(text_only=parameters["output_modalities"] == ["text"])
+        self._on_notice = on_notice
+        self._gate = gate
         self._configured = False
         self._numbers = itertools.count(1)
 
@@ -121,8 +148,11 @@ class Wire:
         """Take an event of the plugin. One that breaks a rule is answered here and not sent."""
         size = appended_bytes(text)
         if size is not None:
-            self._conversation.audio_sent(size)
-            self._socket.send(text)
+            if self._gate is None:
+                self._send_audio(text)
+            else:
+                for piece in self._gate.take(text, size / BYTES_PER_MS):
+                    self._send_audio(piece)
             return
         event = parse(text)
         if isinstance(event, Violation):
@@ -140,6 +170,12 @@ class Wire:
         elif self._arbiter.admits(settled):
             self._leave(settled)
 
+    def hear(self, speaking: bool) -> None:
+        """The caller has begun to speak, or has ended."""
+        if self._gate is not None:
+            for piece in self._gate.open() if speaking else self._gate.close():
+                self._send_audio(piece)
+
     async def receive(self) -> aiohttp.WSMessage:
         """The next event for the plugin: the service's, or a refusal of ours."""
         while True:
@@ -153,7 +189,13 @@ class Wire:
 
     async def close(self) -> None:
         await self._socket.close()
+        if self._watch.leaked_audio_ms:
+            logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
         logger.info("closed the connection to %s", self._endpoint.host)
+
+    def _send_audio(self, text: str) -> None:
+        self._conversation.audio_sent(appended_bytes(text, checked=True) or 0)
+        self._socket.send(text)
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
@@ -190,12 +232,20 @@ class Wire:
         if event.get("type") == "session.updated":
             self._compare(event.get("session"))
         self._conversation.received(event)
+        for notice in self._watch.notices(event):
+            self._tell(notice)
         while (waiting := self._arbiter.next()) is not None:
             self._leave(waiting)
-        return frame
+        return frame if self._watch.lets_through(event) else None
+
+    def _tell(self, notice: Notice) -> None:
+        logger.log(notice.level, "%s: %s", self._endpoint.host, notice)
+        if self._on_notice is not None:
+            self._on_notice(notice)
 
     def _compare(self, got: Any) -> None:
         asked = self._conversation.asked()
         if asked is not None and isinstance(got, dict):
             for difference in self._echo.differences(asked, got):
-                logger.warning("%s: %s", self._endpoint.host, difference)
+                detail = {"setting": difference.path, "asked": difference.asked}
+                self._tell(Notice("setting_differs", {**detail, "got": difference.got}))

@@ -47,7 +47,7 @@ async def test_the_session_that_came_is_compared_with_what_was_asked(
             await client.send("session.update", session={"type": "realtime"})
         await client.until("session.updated", 2)
         await client.close()
-    told = [record.message for record in caplog.records if "as was asked" in record.message]
+    told = [record.message for record in caplog.records if "setting_differs" in record.message]
     assert len(told) == 2
-    assert any("voice is 'echo', not 'marin'" in line for line in told)
-    assert any("silence_duration_ms is 200, not 700" in line for line in told)
+    assert any("audio.output.voice, asked marin, got echo" in line for line in told)
+    assert any("silence_duration_ms, asked 700, got 200" in line for line in told)

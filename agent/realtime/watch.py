@@ -1,0 +1,99 @@
+"""What of the service's events is worth telling, and what of them the engine must not get. Pure.
+
+A text-only session that is sent audio all the same would be heard: the engine appends the audio's
+transcript to the text that is spoken (upstream 1.8.9, defect D16). How a response ended, the
+engine tells nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.realtime.dialects import Event
+
+_LEAKS = frozenset(
+    {
+        "response.output_audio.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.delta",
+        "response.output_audio_transcript.done",
+    }
+)
+_PARTS = frozenset({"response.content_part.added", "response.content_part.done"})
+_BYTES_PER_MS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened on the wire. ``name`` is a word for programs."""
+
+    name: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    level: int = logging.WARNING
+
+    def __str__(self) -> str:
+        return f"{self.name}: {', '.join(f'{key} {value}' for key, value in self.detail.items())}"
+
+
+class Watch:
+    """One connection's."""
+
+    def __init__(self, *, text_only: bool) -> None:
+        self._text_only = text_only
+        self._told_of_leak = False
+        self.leaked_audio_ms = 0.0
+        self.leaked_audio_tokens = 0
+
+    def lets_through(self, event: Event) -> bool:
+        """Whether the engine may have ``event``."""
+        if not self._text_only:
+            return True
+        kind = event.get("type")
+        if kind in _LEAKS:
+            delta = event.get("delta")
+            if kind == "response.output_audio.delta" and isinstance(delta, str):
+                size = len(delta) * 3 // 4 - delta.count("=", -2)
+                self.leaked_audio_ms += size / _BYTES_PER_MS
+            return False
+        return not (kind in _PARTS and _get(event, "part", "type") in {"audio", "output_audio"})
+
+    def notices(self, event: Event) -> list[Notice]:
+        """What is to be told of ``event``."""
+        if event.get("type") != "response.done":
+            return []
+        response = event.get("response")
+        response = response if isinstance(response, dict) else {}
+        found = self._ending(response)
+        tokens = _get(response, "usage", "output_token_details", "audio_tokens")
+        if self._text_only and isinstance(tokens, int):
+            self.leaked_audio_tokens += tokens
+        if self.leaked_audio_ms and not self._told_of_leak:
+            self._told_of_leak = True
+            found.append(Notice("audio_leaked", self.leaked()))
+        return found
+
+    def leaked(self) -> dict[str, Any]:
+        return {
+            "leaked_audio_ms": round(self.leaked_audio_ms),
+            "leaked_audio_tokens": self.leaked_audio_tokens,
+        }
+
+    def _ending(self, response: dict[str, Any]) -> list[Notice]:
+        status = response.get("status")
+        if status == "incomplete":
+            reason = _get(response, "status_details", "reason")
+            return [Notice("response_incomplete", {"reason": reason})]
+        if status == "failed":
+            error = _get(response, "status_details", "error")
+            error = error if isinstance(error, dict) else {}
+            detail = {key: error.get(key) for key in ("code", "type", "message")}
+            return [Notice("response_failed", detail, logging.ERROR)]
+        return []
+
+
+def _get(value: Any, *path: str) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

@@ -1,0 +1,76 @@
+"""The agent session of a call: the model, who takes turns how, and whose voice is heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from livekit.agents import AgentSession, TurnHandlingOptions, UserStateChangedEvent, vad
+
+from agent.realtime.model import realtime_model
+from agent.realtime.wire import WireSession
+from agent.settings import Settings
+from agent.voice.gate import Gate
+from agent.voice.speaker import speaker
+from agent.voice.turn_taking import LOCAL, PUSH_TO_TALK, Preset, preset
+
+AEC_WARMUP_SECONDS = 3.0
+"""While a browser's echo canceller adapts, the agent does not let its own echo interrupt it.
+LiveKit's default. A telephone has none to wait for."""
+
+
+def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> AgentSession[None]:
+    """A session that is ready to start. Raises ``LocalError`` where its TTS cannot be had."""
+    numbers = preset(settings.agent_turn_taking_preset)
+    mode = settings.agent_turn_taking
+    given: dict[str, Any] = {}
+    if voice := speaker(settings):
+        given["tts"] = voice
+    session: AgentSession[None] = AgentSession(
+        llm=realtime_model(settings.session, wire),
+        vad=_detector(numbers) if mode == LOCAL else None,
+        turn_handling=_turn_handling(mode, numbers),
+        aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
+        **given,
+    )
+    if mode == LOCAL:
+
+        def on_user_state(event: UserStateChangedEvent) -> None:
+            wire.hear(event.new_state == "speaking")
+
+        session.on("user_state_changed", on_user_state)
+    return session
+
+
+def local_gate(settings: Settings) -> Gate | None:
+    """What keeps silence and echo from the service, where the worker hears who speaks."""
+    if settings.agent_turn_taking != LOCAL:
+        return None
+    numbers = preset(settings.agent_turn_taking_preset)
+    return Gate(
+        pre_roll_ms=numbers.prefix_padding_ms + numbers.min_speech_seconds * 1000,
+        lag_ms=numbers.silence_duration_ms,
+    )
+
+
+def _detector(numbers: Preset) -> vad.VAD:
+    from livekit.plugins import silero
+
+    return silero.VAD.load(
+        activation_threshold=numbers.threshold,
+        min_speech_duration=numbers.min_speech_seconds,
+        min_silence_duration=numbers.min_silence_seconds,
+        prefix_padding_duration=numbers.prefix_padding_ms / 1000,
+    )
+
+
+def _turn_handling(mode: str, numbers: Preset) -> TurnHandlingOptions:
+    if mode == LOCAL:
+        return TurnHandlingOptions(
+            turn_detection="vad",
+            # The detector's own silence is the pause that ends a turn.
+            endpointing={"min_delay": 0.0, "max_delay": 0.0},
+            interruption={"mode": "vad", "min_duration": numbers.min_interruption_seconds},
+        )
+    if mode == PUSH_TO_TALK:
+        return TurnHandlingOptions(turn_detection="manual")
+    return TurnHandlingOptions(turn_detection="realtime_llm")

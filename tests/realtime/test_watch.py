@@ -1,0 +1,77 @@
+"""What is dropped, and what is told."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from typing import Any
+
+from agent.realtime.watch import Watch
+
+SECOND = base64.b64encode(bytes(48_000)).decode()
+
+
+def test_nothing_that_leaks_into_a_text_session_comes_through() -> None:
+    watch = Watch(text_only=True)
+    leaks: list[dict[str, Any]] = [
+        {"type": "response.output_audio.delta", "delta": SECOND},
+        {"type": "response.output_audio.done"},
+        {"type": "response.output_audio_transcript.delta", "delta": "hello"},
+        {"type": "response.output_audio_transcript.done", "transcript": "hello"},
+        {"type": "response.content_part.added", "part": {"type": "audio"}},
+        {"type": "response.content_part.done", "part": {"type": "output_audio"}},
+    ]
+    assert not any(watch.lets_through(event) for event in leaks)
+    for kind in ("response.output_text.delta", "response.output_item.added", "response.done"):
+        assert watch.lets_through({"type": kind})
+    assert watch.lets_through({"type": "response.content_part.added", "part": {"type": "text"}})
+    assert watch.leaked_audio_ms == 1000
+
+
+def test_an_audio_session_gets_all_of_it() -> None:
+    watch = Watch(text_only=False)
+    assert watch.lets_through({"type": "response.output_audio.delta", "delta": SECOND})
+    assert watch.leaked_audio_ms == 0
+
+
+def test_a_leak_is_told_once() -> None:
+    watch = Watch(text_only=True)
+    usage = {"output_token_details": {"audio_tokens": 20}}
+    done = {"type": "response.done", "response": {"status": "completed", "usage": usage}}
+    for _ in range(2):
+        watch.lets_through({"type": "response.output_audio.delta", "delta": SECOND})
+    (notice,) = watch.notices(done)
+    assert notice.name == "audio_leaked"
+    assert notice.detail == {"leaked_audio_ms": 2000, "leaked_audio_tokens": 20}
+    watch.lets_through({"type": "response.output_audio.delta", "delta": SECOND})
+    assert watch.notices(done) == []
+    assert watch.leaked() == {"leaked_audio_ms": 3000, "leaked_audio_tokens": 40}
+
+
+def test_endings_are_told_apart() -> None:
+    watch = Watch(text_only=False)
+
+    def told(**response: object) -> list[tuple[str, object, int]]:
+        notices = watch.notices({"type": "response.done", "response": response})
+        return [(each.name, dict(each.detail), each.level) for each in notices]
+
+    assert told(status="completed") == told(status="cancelled") == []
+    for reason in ("max_output_tokens", "content_filter"):
+        details = {"type": "incomplete", "reason": reason}
+        assert told(status="incomplete", status_details=details) == [
+            ("response_incomplete", {"reason": reason}, logging.WARNING)
+        ]
+    error = {"code": "rate_limit_exceeded", "type": "tokens", "message": "Too many."}
+    assert told(status="failed", status_details={"type": "failed", "error": error}) == [
+        ("response_failed", error, logging.ERROR)
+    ]
+
+
+def test_an_event_that_is_none_does_no_harm() -> None:
+    watch = Watch(text_only=True)
+    odd: list[Any] = [None, 5, [], {"status": "failed", "status_details": "x", "usage": 3}]
+    for response in odd:
+        watch.notices({"type": "response.done", "response": response})
+    watch.lets_through({"type": "response.output_audio.delta", "delta": 5})
+    watch.lets_through({"type": "response.content_part.added", "part": None})
+    assert watch.leaked_audio_ms == 0
