@@ -6,9 +6,10 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from livekit import api, rtc
-from livekit.agents import CloseEvent, JobContext
+from livekit.agents import AgentSession, CloseEvent, JobContext
 from livekit.agents.voice.room_io import RoomOptions
 
 from agent.errors import Problem
@@ -18,6 +19,7 @@ from agent.realtime.watch import Notice
 from agent.realtime.wire import WireSession, open_socket
 from agent.session import agent_session, local_gate
 from agent.settings import Settings
+from agent.voice.greeting import Greeting, load_greeting
 from agent.voice.push_to_talk import PushToTalk
 from agent.voice.turn_taking import PUSH_TO_TALK
 
@@ -26,6 +28,8 @@ logger = logging.getLogger("agent.call")
 PROBLEMS = "agent.problems"
 """The agent participant's attribute that tells what of the job's metadata does not hold: a JSON
 list of objects as `agent check --json` prints them."""
+SUBSCRIBE_SECONDS = 10.0
+"""How long the agent's first words wait for somebody to subscribe to its track."""
 MAX_PROBLEMS = 20
 """Told in the attribute, to stay within LiveKit's 64 KiB; the log has all."""
 
@@ -76,12 +80,31 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
             or load_instructions(settings.agent_persona),
             welcome=settings.agent_welcome,
             verbatim=settings.agent_welcome_verbatim,
+            greeting=_stored_greeting(settings),
         ),
         room=ctx.room,
         room_options=RoomOptions(participant_identity=caller.identity),
     )
     if settings.agent_turn_taking == PUSH_TO_TALK:
         PushToTalk(session, caller.identity).start(ctx.room.local_participant)
+    await _give_up_unheard(session)
+
+
+def _stored_greeting(settings: Settings) -> Greeting | None:
+    audio = settings.agent_greeting_audio
+    return load_greeting(Path(audio)) if audio else None
+
+
+async def _give_up_unheard(session: AgentSession[None]) -> None:
+    """Stop speaking to a track that nobody takes: upstream would wait for a subscriber, and all
+    that is to be said after it, for ever (1.8.9, defect D25)."""
+    subscribed = session.room_io.subscribed_fut
+    if subscribed is None:
+        return
+    await asyncio.wait((subscribed,), timeout=SUBSCRIBE_SECONDS)
+    if not subscribed.done():
+        logger.warning("nobody listens to the agent after %g s", SUBSCRIBE_SECONDS)
+        session.interrupt(force=True)
 
 
 async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:

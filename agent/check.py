@@ -22,7 +22,7 @@ from agent.environment import (
     read_secret_files,
     take_aliases,
 )
-from agent.errors import Problem, SettingsError
+from agent.errors import LocalError, Problem, SettingsError
 from agent.realtime.dialects import to_service
 from agent.realtime.parameters import (
     BY_ENVIRONMENT_NAME,
@@ -38,6 +38,7 @@ from agent.realtime.parameters import (
 from agent.realtime.rules.session import FLAT_VOICES, GA_VOICES
 from agent.settings import Settings, field_values, host_of
 from agent.voice import turn_taking
+from agent.voice.greeting import load_greeting
 
 _SET = "--set"
 _CHANGE = "Change it, or remove it for the default."
@@ -115,6 +116,7 @@ def check_settings(
     report.warnings += _misspelt_names(given)
     _judge_session(report, sources(given, over))
     report.problems += _contradictions(report.settings)
+    report.problems += _greeting(report.settings, given)
     report.problems += [*_both_services(given), *_malformed_urls(given), *_disabled(given)]
     report.missing += _missing_credentials(report.settings)
     report.warnings += _notes(report.settings)
@@ -189,6 +191,15 @@ def _contradictions(settings: Settings) -> Iterator[Problem]:
         message = "AGENT_VOICE_FROM is tts, and the model is asked for audio."
         fix = "Remove REALTIME_OUTPUT_MODALITIES, or set AGENT_VOICE_FROM=model."
         yield problem("REALTIME_OUTPUT_MODALITIES", "", message, fix)
+
+
+def _greeting(settings: Settings, where: Mapping[str, Given]) -> Iterator[Problem]:
+    if settings.agent_greeting_audio:
+        try:
+            load_greeting(Path(settings.agent_greeting_audio))
+        except LocalError as error:
+            name = "AGENT_GREETING_AUDIO"
+            yield problem(name, where[name].source, error.what, error.fix)
 
 
 def _unknown_names(given: Mapping[str, Given]) -> list[Problem]:

@@ -11,6 +11,7 @@ from livekit.agents.voice import SpeechHandle
 
 from agent.errors import LocalError, Violation
 from agent.realtime.model import RealtimeSession
+from agent.voice.greeting import Greeting
 
 PROMPTS = Path(__file__).resolve().parent.parent / "prompts"
 VERBATIM = "Say exactly the following, word for word, and nothing else: "
@@ -29,16 +30,20 @@ class MultimodalAgent(Agent):
         instructions: str,
         welcome: str = "",
         verbatim: bool = False,
+        greeting: Greeting | None = None,
         tools: list[Tool | Toolset] | None = None,
     ) -> None:
         """``welcome`` tells the model what to say first, or with ``verbatim`` is what is said;
-        empty, the agent waits for the caller."""
+        empty, the agent waits for the caller. A stored ``greeting`` takes its place."""
         super().__init__(instructions=instructions, tools=tools or [])
         self._welcome = welcome
         self._verbatim = verbatim
+        self._greeting = greeting
 
     async def on_enter(self) -> None:
-        if self._welcome and self._verbatim:
+        if self._greeting is not None:
+            self.session.say(self._greeting.text, audio=self._greeting.frames())
+        elif self._welcome and self._verbatim:
             self.say(self._welcome)
         elif self._welcome:
             self.reply(self._welcome)

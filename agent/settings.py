@@ -98,6 +98,11 @@ class Settings(LiveKitSettings):
     agent_welcome_verbatim: bool = Field(
         False, description="Say AGENT_WELCOME as it stands, not in the model's own words"
     )
+    agent_greeting_audio: str = Field(
+        "",
+        description="A stored greeting, made by `agent greeting`, that is spoken instead of"
+        " AGENT_WELCOME while the model is still connecting",
+    )
     agent_turn_taking: Literal["", "server_vad", "semantic_vad", "local", "push_to_talk"] = Field(
         "",
         description="Who hears that a turn has ended: the service (server_vad, semantic_vad), the"

@@ -27,7 +27,7 @@ LAYERS = (
         "agent.voice.gate",
         "agent.realtime.endpoint",
     ),
-    ("agent.environment",),
+    ("agent.environment", "agent.voice.greeting"),
     ("agent.settings", "agent.livekit_access", "agent.forked", "agent.forkserver"),
     ("agent.check",),
     ("agent.overrides", "agent.tables"),

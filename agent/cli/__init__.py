@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "a room, a worker and a stand-in model on this machine, and a call through them",
     "call": "call an agent on a LiveKit server",
     "realtime": "the stand-in Realtime server alone",
+    "greeting": "words as a sound file, for AGENT_GREETING_AUDIO",
     "check": "all that is wrong with the settings, without a connection",
     "start": "the worker, for production",
     "dev": "the worker, for development",
