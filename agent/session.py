@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from livekit.agents import AgentSession, TurnHandlingOptions, UserStateChangedEvent, vad
+from livekit.agents import (
+    AgentSession,
+    SpeechCreatedEvent,
+    TurnHandlingOptions,
+    UserStateChangedEvent,
+    vad,
+)
+from livekit.agents.voice import SpeechHandle
 
-from agent.realtime.model import realtime_model
+from agent.realtime.model import RealtimeSession, realtime_model
 from agent.realtime.wire import WireSession
 from agent.settings import Settings
 from agent.voice.gate import Gate
@@ -32,6 +39,7 @@ def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> 
         aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
         **given,
     )
+    _forget_the_unheard(session, wire)
     if mode == LOCAL:
 
         def on_user_state(event: UserStateChangedEvent) -> None:
@@ -39,6 +47,26 @@ def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> 
 
         session.on("user_state_changed", on_user_state)
     return session
+
+
+def _forget_the_unheard(session: AgentSession[None], wire: WireSession) -> None:
+    """Delete from the service's history what the caller's interruption kept from being played.
+
+    Upstream truncates what was playing and leaves what was waiting behind it: the model goes on
+    as if it had said it (1.8.9, defect D17).
+    """
+
+    def on_speech(event: SpeechCreatedEvent) -> None:
+        event.speech_handle.add_done_callback(on_done)
+
+    def on_done(handle: SpeechHandle) -> None:
+        if handle.interrupted and session.current_speech is None:
+            model = session.current_agent.realtime_llm_session
+            assert isinstance(model, RealtimeSession)
+            for item_id in wire.unheard({item.id for item in session.history.items}):
+                model.send_event({"type": "conversation.item.delete", "item_id": item_id})
+
+    session.on("speech_created", on_speech)
 
 
 def local_gate(settings: Settings) -> Gate | None:

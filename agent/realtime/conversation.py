@@ -6,6 +6,7 @@ in flight, how much audio waits uncommitted, which items there are and how much 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ class Item:
 
     call_id: str | None = None
     """Of a function call."""
+    spoken: bool = False
+    """The agent's words, whole: its response is done."""
     audio_ms: float = 0.0
     """The agent's audio that came for it, or what a truncation left of that."""
     truncated: bool = False
@@ -155,6 +158,7 @@ class Conversation:
             case "response.output_item.added" | "response.output_item.done":
                 if event.get("response_id") not in self.aside:
                     self._add(_object(event.get("item")))
+                    self._note_spoken(event)
             case "conversation.item.deleted":
                 self.items.pop(str(event.get("item_id")), None)
             case "input_audio_buffer.committed":
@@ -242,6 +246,20 @@ class Conversation:
             known = self.items.setdefault(item["id"], Item())
             if item.get("type") == "function_call" and isinstance(item.get("call_id"), str):
                 known.call_id = item["call_id"]
+
+    def _note_spoken(self, event: Event) -> None:
+        item = _object(event.get("item"))
+        known = self.items.get(str(item.get("id")))
+        if known is not None and item.get("type") == "message":
+            known.spoken = event.get("type") == "response.output_item.done"
+
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        """Ids of what the agent said that is not among ``heard``, and has not been cut."""
+        return [
+            item_id
+            for item_id, item in self.items.items()
+            if item.spoken and not item.truncated and item_id not in heard
+        ]
 
     def _arrived(self, item_id: Any) -> None:
         self._creating = {

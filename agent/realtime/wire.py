@@ -17,7 +17,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import aiohttp
@@ -80,6 +80,10 @@ class WireSession:
         if self._wire is not None:
             return self._wire.judge(event)
         return self._guard.check(to_service(event, self._endpoint.dialect))
+
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        """Ids of the agent's items, as far as they are complete, that are not among ``heard``."""
+        return self._wire.unheard(heard) if self._wire is not None else []
 
     async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
         """A wire to the service. Where the plugin would connect, and with which key, is not
@@ -196,6 +200,9 @@ class Wire:
     def _send_audio(self, text: str) -> None:
         self._conversation.audio_sent(appended_bytes(text, checked=True) or 0)
         self._socket.send(text)
+
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        return self._conversation.unheard(heard)
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""

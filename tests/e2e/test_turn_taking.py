@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 QUESTION = "what are your opening hours"
 ANSWER = "From noon until ten. Shall I book a table?"
+TWO_REPLIES = Path(__file__).with_name("two_replies_worker.py")
 LONG = " ".join(f"This is sentence number {n} of a long story." for n in range(1, 12))
 SCRIPT = Script(greeting=LONG, turns=(Turn(hear=(QUESTION,), say=ANSWER),), otherwise="Pardon?")
 
@@ -205,3 +208,26 @@ async def test_a_greeting_as_it_stands(livekit: LiveKitAddress, stand_in: StandI
     async with calling(livekit, stand_in, **environ) as caller:
         conversation = await converse(caller, [])
     assert conversation.greeting == "Welcome to the harbour."
+
+
+async def test_what_never_began_to_play_is_no_part_of_the_conversation(
+    livekit: LiveKitAddress,
+) -> None:
+    """Upstream's D17. Both replies are complete at the service before the first is played."""
+    program = (sys.executable, "-m", "livekit.agents", "start", str(TWO_REPLIES), "--dev")
+    async with (
+        StandIn(StandInOptions(script=SCRIPT, pace=100)) as stand_in,
+        Worker(livekit, stand_in.url, program=program) as worker,
+    ):
+        await worker.until("registered worker")
+        async with worker.called() as caller:
+            assert await caller.speech_after(caller.joined_at, 15)
+            deadline = time.monotonic() + 10
+            while "conversation.item.deleted" not in seen(stand_in)["sent"]:
+                assert await caller.more(deadline), seen(stand_in)["received"]
+            session = seen(stand_in)
+    said = [item for item in session["items"] if item.get("role") == "assistant"]
+    assert session["sent"]["response.created"] == 2
+    assert len(said) == 1
+    assert 1000 < session["heard_ms"][said[0]["id"]] < 3000
+    assert session["errors"] == []

@@ -1,0 +1,36 @@
+"""A worker whose service has two answers ready at once; the agent is interrupted in the first."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from livekit.agents import AgentServer, AgentStateChangedEvent, JobContext
+
+from agent import call
+from agent.multimodal import MultimodalAgent
+from agent.worker import prewarm, settings
+
+PLAYED_SECONDS = 1.5
+
+
+class TwoReplies(MultimodalAgent):
+    async def on_enter(self) -> None:
+        self.session.on("agent_state_changed", self._on_state)
+        self.reply("Say the first thing.")
+
+    def _on_state(self, event: AgentStateChangedEvent) -> None:
+        if event.new_state == "speaking":
+            # The service answers by itself, as one with turn detection may.
+            model: Any = self.realtime_llm_session
+            model.send_event({"type": "response.create"})
+            asyncio.get_running_loop().call_later(PLAYED_SECONDS, self.interrupt)
+
+
+server = AgentServer(setup_fnc=prewarm)
+
+
+@server.rtc_session(agent_name=settings.livekit_agent_name)
+async def entrypoint(ctx: JobContext) -> None:
+    setattr(call, "MultimodalAgent", TwoReplies)  # noqa: B010 - no name that call.py exports
+    await call.handle_call(ctx, settings)
