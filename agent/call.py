@@ -10,6 +10,7 @@ from pathlib import Path
 
 from livekit import api, rtc
 from livekit.agents import AgentSession, CloseEvent, JobContext
+from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice.room_io import RoomOptions
 
 from agent.errors import Problem
@@ -41,9 +42,11 @@ PERSON_KINDS = [
 """Participants that stand for a person; agents, recorders and streams do not."""
 
 
-async def handle_call(ctx: JobContext, settings: Settings) -> None:
+async def handle_call(
+    ctx: JobContext, settings: Settings, *, tools: Sequence[Tool | Toolset] = ()
+) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
-    end of the job and of the room."""
+    end of the job and of the room. ``tools`` are what the agent may call."""
     overridden = take_metadata(ctx.job.metadata, settings)
     for problem in overridden.problems:
         logger.error("%s", problem)
@@ -81,6 +84,7 @@ async def handle_call(ctx: JobContext, settings: Settings) -> None:
             welcome=settings.agent_welcome,
             verbatim=settings.agent_welcome_verbatim,
             greeting=_stored_greeting(settings),
+            tools=list(tools),
         ),
         room=ctx.room,
         room_options=RoomOptions(participant_identity=caller.identity),

@@ -34,7 +34,7 @@ def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> 
         given["tts"] = voice
     session: AgentSession[None] = AgentSession(
         llm=realtime_model(settings.session, wire),
-        vad=_detector(numbers) if mode == LOCAL else None,
+        vad=detector(numbers) if mode == LOCAL else None,
         turn_handling=_turn_handling(mode, numbers),
         aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
         **given,
@@ -80,7 +80,7 @@ def local_gate(settings: Settings) -> Gate | None:
     )
 
 
-def _detector(numbers: Preset) -> vad.VAD:
+def detector(numbers: Preset) -> vad.VAD:
     from livekit.plugins import silero
 
     return silero.VAD.load(

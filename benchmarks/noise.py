@@ -1,0 +1,178 @@
+"""What noise does to turn-taking in ``local`` mode: ``python -m benchmarks.noise [--json]``.
+
+The worker's own detector, with each preset's numbers, hears noise without speech, and words of a
+caller in it, mixed at 20, 10 and 5 dB. False: of the agent's sentences of five seconds, how many
+noise alone would have cut off. Missed: of the caller's interruptions, how many it would not have
+stopped for. All sounds are made here, from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from livekit import rtc
+from livekit.agents import vad
+
+from agent.cli.running import say
+from agent.local.audio import SERVICE_RATE, resample
+from agent.local.speech import VARIANTS, speech
+from agent.session import detector
+from agent.voice.turn_taking import PRESETS, Preset
+
+RATE = 16_000
+SNRS_DB = (20, 10, 5)
+NOISE_SECONDS = 40
+SENTENCE_SECONDS = 5
+WORDS = ("wait a moment please", "no that is not right", "stop I have a question")
+GAP_SECONDS = 2.5
+LEVEL = 2500.0
+"""Root mean square of speech, of 32767."""
+
+Samples = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def spoken(text: str, voice: str) -> Samples:
+    pcm = resample(speech.say(text, voice=voice), SERVICE_RATE, RATE)
+    return level(np.frombuffer(pcm, np.int16).astype(np.float64))
+
+
+def level(samples: Samples) -> Samples:
+    return samples * (LEVEL / max(1.0, float(np.sqrt(np.mean(samples**2)))))
+
+
+def babble(rng: np.random.Generator, seconds: int) -> Samples:
+    """Six voices at once, of which none can be made out."""
+    total = np.zeros(seconds * RATE)
+    for voice in list(VARIANTS)[:6]:
+        text = "the weather is fine today and so we went to the market to buy some bread and fish"
+        one = spoken(text, voice)
+        total += np.resize(np.roll(one, int(rng.integers(len(one)))), len(total))
+    return level(total)
+
+
+def traffic(rng: np.random.Generator, seconds: int) -> Samples:
+    """Low rumble that comes and goes."""
+    white = rng.normal(size=seconds * RATE)
+    rumble = np.cumsum(white)
+    rumble -= np.convolve(rumble, np.ones(400) / 400, "same")
+    swell = 1.2 + np.sin(np.arange(len(rumble)) / RATE * 2 * np.pi / 7)
+    return level(rumble * swell)
+
+
+def typing(rng: np.random.Generator, seconds: int) -> Samples:
+    """Clicks, five to ten a second."""
+    total = rng.normal(size=seconds * RATE) * 0.02
+    at = 0
+    while at < len(total) - 800:
+        click = rng.normal(size=400) * np.exp(-np.arange(400) / 60)
+        total[at : at + 400] += click
+        at += int(rng.integers(RATE // 10, RATE // 5))
+    return level(total)
+
+
+def echo(rng: np.random.Generator, seconds: int) -> Samples:
+    """The agent's own voice from a loudspeaker, after an echo canceller took 20 dB of it."""
+    text = "from noon until ten shall I book a table for you this evening or would you rather wait"
+    one = spoken(text, "marin")
+    room = np.convolve(np.resize(one, seconds * RATE), np.exp(-np.arange(1600) / 300), "same")
+    return level(room) * 0.1
+
+
+def line(rng: np.random.Generator, seconds: int) -> Samples:
+    """Hum and hiss of a telephone line."""
+    time = np.arange(seconds * RATE) / RATE
+    hum = sum(np.sin(2 * np.pi * 50 * n * time) / n for n in (1, 2, 3, 5))
+    return level(np.asarray(hum) + 0.5 * rng.normal(size=len(time)))
+
+
+NOISES: dict[str, Callable[[np.random.Generator, int], Samples]] = {
+    "babble": babble,
+    "traffic": traffic,
+    "typing": typing,
+    "echo": echo,
+    "line": line,
+}
+
+
+async def stopping(preset: Preset, sound: Samples) -> list[float]:
+    """The moments, in seconds, at which the agent is stopped or would be if it spoke."""
+    stream = detector(preset).stream()
+    pcm = sound.clip(-32768, 32767).astype(np.int16)
+    size = RATE // 50
+    for start in range(0, len(pcm) - size, size):
+        piece = pcm[start : start + size].tobytes()
+        stream.push_frame(rtc.AudioFrame(piece, RATE, 1, size))
+    stream.end_input()
+    found = [
+        event.samples_index / RATE
+        async for event in stream
+        if event.type is vad.VADEventType.INFERENCE_DONE
+        and event.speaking
+        and event.speech_duration >= preset.min_interruption_seconds
+    ]
+    await stream.aclose()
+    return found
+
+
+async def measure(preset: Preset, noise: Samples, snr_db: int) -> tuple[int, int, int]:
+    """False ones, missed ones, and how many real ones there were."""
+    quiet = noise * 10 ** (-snr_db / 20)
+    false = len({int(at // SENTENCE_SECONDS) for at in await stopping(preset, quiet)})
+    gap = np.zeros(int(GAP_SECONDS * RATE))
+    parts, spans, at = [gap], [], len(gap)
+    for voice in list(VARIANTS)[:5]:
+        for text in WORDS:
+            words = spoken(text, voice)
+            spans.append((at / RATE, (at + len(words)) / RATE + 0.3))
+            parts += [words, gap]
+            at += len(words) + len(gap)
+    sound = np.concatenate(parts)
+    stops = await stopping(preset, sound + np.resize(quiet, len(sound)))
+    missed = sum(not any(start <= stop <= end for stop in stops) for start, end in spans)
+    return false, missed, len(spans)
+
+
+async def table() -> dict[str, dict[str, dict[str, float]]]:
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    for name, preset in PRESETS.items():
+        rows[name] = {}
+        for snr_db in SNRS_DB:
+            false = missed = real = 0
+            for number, make in enumerate(NOISES.values()):
+                noise = make(np.random.default_rng(number), NOISE_SECONDS)
+                counts = await measure(preset, noise, snr_db)
+                false, missed, real = false + counts[0], missed + counts[1], real + counts[2]
+            sentences = NOISE_SECONDS / SENTENCE_SECONDS * len(NOISES)
+            rows[name][f"{snr_db} dB"] = {
+                "false_percent": round(100 * false / sentences, 2),
+                "missed_percent": round(100 * missed / real, 2),
+            }
+            say(f"{name:8} {snr_db:3} dB  {rows[name][f'{snr_db} dB']}")
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    rows = asyncio.run(table())
+    if arguments.json:
+        print(json.dumps(rows))
+        return 0
+    print(f"{'preset':8} " + " ".join(f"{f'{snr} dB':>18}" for snr in SNRS_DB))
+    for name, cells in rows.items():
+        shown = (
+            f"{cell['false_percent']:5.1f} % {cell['missed_percent']:5.1f} %"
+            for cell in cells.values()
+        )
+        print(f"{name:8} " + " ".join(f"{text:>18}" for text in shown))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

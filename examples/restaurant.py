@@ -1,0 +1,56 @@
+"""A restaurant's agent with two tools: one that answers at once, and one that takes its time.
+
+agent check && python -m livekit.agents start examples/restaurant.py --dev
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from livekit.agents import AgentServer, JobContext, RunContext, function_tool
+from livekit.agents.voice import SpeechHandle
+
+from agent.call import handle_call
+from agent.worker import prewarm, settings
+
+HOURS = {"weekday": "noon to ten", "sunday": "closed"}
+FILLER_AFTER_SECONDS = 1.0
+"""A caller who hears nothing for longer wonders whether the line is dead."""
+
+
+@function_tool
+async def opening_hours(context: RunContext[None], sunday: bool) -> str:
+    """When the restaurant is open.
+
+    Args:
+        sunday: whether the caller asks for a Sunday.
+    """
+    return HOURS["sunday" if sunday else "weekday"]
+
+
+@function_tool
+async def book_table(context: RunContext[None], people: int, day: str) -> str:
+    """Book a table, in a system that takes five seconds to answer.
+
+    Args:
+        people: how many will come.
+        day: the day, in the caller's words.
+    """
+
+    def filler(_: int) -> SpeechHandle:
+        return context.session.generate_reply(
+            instructions="Tell the caller in a few words that you are looking.",
+            tool_choice="none",
+        )
+
+    async with context.with_filler(filler, delay=FILLER_AFTER_SECONDS):
+        await asyncio.sleep(5)
+    return f"A table for {people} is booked for {day}."
+
+
+server = AgentServer(setup_fnc=prewarm)
+
+
+@server.rtc_session(agent_name=settings.livekit_agent_name)
+async def entrypoint(ctx: JobContext) -> None:
+    await handle_call(ctx, settings, tools=[opening_hours, book_table])
