@@ -20,6 +20,7 @@ LAYERS = (
         "agent.realtime.guard",
         "agent.realtime.complete",
         "agent.realtime.conversation",
+        "agent.realtime.standing",
         "agent.realtime.arbiter",
         "agent.realtime.echo",
         "agent.realtime.watch",

@@ -1,6 +1,6 @@
 """The connection to a Realtime service.
 
 Pure, without a socket or a clock: ``dialects``, ``rules``, ``parameters``, ``complete``,
-``conversation``, ``arbiter``, ``echo``, ``guard``, ``endpoint``.
+``conversation``, ``standing``, ``arbiter``, ``echo``, ``guard``, ``endpoint``.
 I/O: ``io_loop``, ``service_socket``, ``wire``, ``model``.
 """

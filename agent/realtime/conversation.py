@@ -10,16 +10,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from agent.errors import Violation
 from agent.realtime.dialects import Event
-from agent.realtime.rules import sentences
-
-MIN_COMMIT_MS = 100
-"""The least audio that the service commits; it says so in its refusal."""
 
 _BYTES_PER_MS = {"audio/pcm": 48, "audio/pcmu": 8, "audio/pcma": 8}
 """24 kHz with 16 bits; G.711's 8 kHz with 8."""
-ROOT = "root"
 UNKNOWN = "?"
 """A response that must be in flight, whose id was never told."""
 
@@ -53,11 +47,12 @@ class Conversation:
         self._has_spoken = False
         self._asides_asked: list[str] = []
         """Ids of events that asked for a response outside, not answered yet."""
-        self._cancelled = False
+        self.cancelled = False
         """The response in flight, or the one just asked for, has been told to end."""
-        self._model: str | None = None
+        self.model: str | None = None
         self._sent_ms = 0.0
-        self._uncommitted_ms = 0.0
+        self.uncommitted_ms = 0.0
+        """Of the caller's audio, since the last commit."""
         self._updates: dict[str, dict[str, Any]] = {}
         self._creating: dict[str, str] = {}
         """Ids of items on their way, by the ids of the events that carry them."""
@@ -73,37 +68,6 @@ class Conversation:
         """Audio of the assistant has come, or is on its way."""
         return self._has_spoken or self.busy or bool(self.aside or self._asides_asked)
 
-    # What is right to send.
-
-    def settled(self, event: Event) -> Event | None:
-        """``event`` as it should be sent, where the right thing is plain; ``None``: not at all."""
-        match event.get("type"):
-            case "response.cancel":
-                return event if self._has_response(event.get("response_id")) else None
-            case "conversation.item.truncate":
-                return self._cut(event)
-            case "session.update":
-                return self._without_the_unchanged(event)
-        return event
-
-    def violations(self, event: Event) -> list[Violation]:
-        """What the service would refuse ``event`` for, as things stand; ``event`` has passed the
-        rules of its shape."""
-        match event["type"]:
-            case "input_audio_buffer.commit":
-                return self._commit()
-            case "conversation.item.create":
-                return self._create_item(event["item"], event.get("previous_item_id"))
-            case "conversation.item.truncate":
-                return self._truncate(event["item_id"], event["audio_end_ms"])
-            case "conversation.item.delete" | "conversation.item.retrieve" as kind:
-                return self._find(event["item_id"], kind.rpartition(".")[2])
-            case "session.update":
-                return self._update(event["session"])
-            case "response.create":
-                return self._voice(event.get("response") or {}, "response")
-        return []
-
     # What leaves.
 
     def sent(self, event: Event) -> None:
@@ -112,7 +76,7 @@ class Conversation:
             case "input_audio_buffer.append":
                 self.audio_sent(_decoded_bytes(event["audio"]))
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
-                self._uncommitted_ms = 0.0
+                self.uncommitted_ms = 0.0
             case "conversation.item.create":
                 self._add(event["item"])
                 if "id" in event["item"]:
@@ -126,10 +90,10 @@ class Conversation:
                 if is_aside(event):
                     self._asides_asked.append(event["event_id"])
                 else:
-                    self.unconfirmed, self._cancelled = event, False
+                    self.unconfirmed, self.cancelled = event, False
             case "response.cancel":
                 if event.get("response_id") in (None, self.active):
-                    self._cancelled = True
+                    self.cancelled = True
                 self.aside.discard(str(event.get("response_id")))
             case "session.update":
                 self._updates[event["event_id"]] = event["session"]
@@ -139,7 +103,7 @@ class Conversation:
     def audio_sent(self, size: int) -> None:
         """An append with ``size`` bytes of audio has left."""
         self._sent_ms += size / self._input_bytes_per_ms
-        self._uncommitted_ms += size / self._input_bytes_per_ms
+        self.uncommitted_ms += size / self._input_bytes_per_ms
 
     # What comes.
 
@@ -149,15 +113,15 @@ class Conversation:
             case "response.output_audio.delta":
                 self._heard(event)
             case "response.created":
-                self._created(_object(event.get("response")))
+                self._created(as_object(event.get("response")))
             case "response.done":
-                self._done(_object(event.get("response")).get("id"))
+                self._done(as_object(event.get("response")).get("id"))
             case "conversation.item.added" | "conversation.item.done":
-                self._add(_object(event.get("item")))
-                self._arrived(_object(event.get("item")).get("id"))
+                self._add(as_object(event.get("item")))
+                self._arrived(as_object(event.get("item")).get("id"))
             case "response.output_item.added" | "response.output_item.done":
                 if event.get("response_id") not in self.aside:
-                    self._add(_object(event.get("item")))
+                    self._add(as_object(event.get("item")))
                     self._note_spoken(event)
             case "conversation.item.deleted":
                 self.items.pop(str(event.get("item_id")), None)
@@ -170,26 +134,26 @@ class Conversation:
             case "input_audio_buffer.speech_stopped":
                 self._forget_before(event.get("audio_end_ms"))
             case "session.created":
-                self._described(_object(event.get("session")))
+                self._described(as_object(event.get("session")))
             case "session.updated":
-                self._described(_object(event.get("session")))
+                self._described(as_object(event.get("session")))
                 # What the service says nothing of is as it was asked to be.
                 asked = self._updates.pop(next(iter(self._updates), ""), {})
-                self.session = {**self.session, **asked, **_object(event.get("session"))}
+                self.session = {**self.session, **asked, **as_object(event.get("session"))}
             case "error":
-                self._refused(_object(event.get("error")))
+                self._refused(as_object(event.get("error")))
 
     def asked(self) -> dict[str, Any] | None:
         """The oldest update that has not been answered."""
         return next(iter(self._updates.values()), None)
 
-    def _coming(self, key: str) -> Any:
+    def coming(self, key: str) -> Any:
         """What the session's ``key`` will be once all that has left is accepted."""
         states = (self.session, *self._updates.values())
         return next((state[key] for state in reversed(states) if key in state), None)
 
-    def _coming_voice(self) -> Any:
-        voices = (_voice_of(state) for state in (*reversed(self._updates.values()), self.session))
+    def coming_voice(self) -> Any:
+        voices = (voice_of(state) for state in (*reversed(self._updates.values()), self.session))
         return next((voice for voice in voices if voice is not None), None)
 
     def _heard(self, event: Event) -> None:
@@ -215,7 +179,7 @@ class Conversation:
         if response_id in self.aside:
             self.aside.discard(str(response_id))
         elif self.active in (response_id, UNKNOWN):
-            self.active, self._cancelled = None, False
+            self.active, self.cancelled = None, False
 
     def _refused(self, error: dict[str, Any]) -> None:
         event_id = error.get("event_id")
@@ -231,15 +195,15 @@ class Conversation:
 
     def _described(self, session: dict[str, Any]) -> None:
         if isinstance(session.get("model"), str):
-            self._model = session["model"]
-        audio = _object(session.get("audio"))
+            self.model = session["model"]
+        audio = as_object(session.get("audio"))
         self._input_bytes_per_ms = _rate(audio, "input", self._input_bytes_per_ms)
         self._output_bytes_per_ms = _rate(audio, "output", self._output_bytes_per_ms)
 
     def _forget_before(self, at_ms: Any) -> None:
         """The service keeps the audio from ``at_ms`` of the connection on."""
         if isinstance(at_ms, int | float):
-            self._uncommitted_ms = min(self._uncommitted_ms, max(0.0, self._sent_ms - at_ms))
+            self.uncommitted_ms = min(self.uncommitted_ms, max(0.0, self._sent_ms - at_ms))
 
     def _add(self, item: dict[str, Any]) -> None:
         if isinstance(item.get("id"), str):
@@ -248,7 +212,7 @@ class Conversation:
                 known.call_id = item["call_id"]
 
     def _note_spoken(self, event: Event) -> None:
-        item = _object(event.get("item"))
+        item = as_object(event.get("item"))
         known = self.items.get(str(item.get("id")))
         if known is not None and item.get("type") == "message":
             known.spoken = event.get("type") == "response.output_item.done"
@@ -266,117 +230,16 @@ class Conversation:
             event_id: coming for event_id, coming in self._creating.items() if coming != item_id
         }
 
-    def _has_response(self, response_id: Any) -> bool:
-        if not isinstance(response_id, str | None):
-            return True  # for the rules to judge
-        if response_id in self.aside:
-            return True
-        mine = response_id is None or self.active in (response_id, UNKNOWN)
-        return mine and self.busy and not self._cancelled
-
-    def _cut(self, event: Event) -> Event | None:
-        item = self.items.get(str(event.get("item_id")))
-        end_ms = event.get("audio_end_ms")
-        if item is None or item.audio_ms <= 0 or not isinstance(end_ms, int | float):
-            return event
-        if item.truncated and end_ms >= item.audio_ms:
-            return None
-        return {**event, "audio_end_ms": int(item.audio_ms)} if end_ms > item.audio_ms else event
-
-    def _without_the_unchanged(self, event: Event) -> Event:
-        session = event.get("session")
-        if not isinstance(session, dict):
-            return event
-        if "model" in session and session["model"] == self._model:
-            session = {key: value for key, value in session.items() if key != "model"}
-        voice = _voice_of(session)
-        if voice is not None and voice == self._coming_voice():
-            output = dict(session["audio"]["output"])
-            del output["voice"]
-            session = {**session, "audio": {**session["audio"], "output": output}}
-        return {**event, "session": session}
-
-    def _commit(self) -> list[Violation]:
-        if self._uncommitted_ms >= MIN_COMMIT_MS:
-            return []
-        message = (
-            "Error committing input audio buffer: buffer too small. Expected at least "
-            f"{MIN_COMMIT_MS}ms of audio, but buffer only has {self._uncommitted_ms:.2f}ms of "
-            "audio."
-        )
-        return [Violation("input_audio_buffer_commit_empty", None, message)]
-
-    def _create_item(self, item: dict[str, Any], previous_item_id: str | None) -> list[Violation]:
-        if item.get("id") in self.items:
-            message = f"Error adding item: an item with id '{item['id']}' already exists."
-            return [Violation("item_create_duplicate_item_id", "item.id", message)]
-        if previous_item_id not in (None, ROOT) and previous_item_id not in self.items:
-            message = (
-                f"Error adding item: previous item with id '{previous_item_id}' does not exist."
-            )
-            code = "item_create_invalid_previous_item_id"
-            return [Violation(code, "previous_item_id", message)]
-        if item["type"] == "function_call_output":
-            call_id = item["call_id"]
-            if not any(known.call_id == call_id for known in self.items.values()):
-                message = f"Tool call ID '{call_id}' not found in conversation."
-                return [Violation("invalid_tool_call_id", "item.call_id", message)]
-        return []
-
-    def _find(self, item_id: str, act: str) -> list[Violation]:
-        if item_id in self.items:
-            return []
-        acting = f"{act.removesuffix('e')}ing"
-        message = f"Error {acting} item: the item with id '{item_id}' does not exist."
-        return [Violation(f"item_{act}_invalid_item_id", None, message)]
-
-    def _truncate(self, item_id: str, end_ms: int) -> list[Violation]:
-        item = self.items.get(item_id)
-        if item is None:
-            message = f"Item with item_id not found: {item_id}"
-            return [Violation("item_truncate_invalid_item_id", None, message)]
-        if item.audio_ms <= 0:
-            message = "Only model output audio messages can be truncated"
-            return [Violation("unsupported_content_type", None, message)]
-        if item.truncated:
-            # Reported without a sentence.
-            message = f"Item with item_id {item_id} is already truncated."
-            return [Violation("item_already_truncated", None, message)]
-        if end_ms < 1:
-            return [sentences.below("audio_end_ms", end_ms, 1, integer=True)]
-        return []
-
-    def _update(self, session: dict[str, Any]) -> list[Violation]:
-        model = session.get("model")
-        if self._model is not None and model is not None and model != self._model:
-            return [sentences.lacking_in_model("session.model")]
-        tracing = self._coming("tracing")
-        if tracing is not None and "tracing" in session and session["tracing"] != tracing:
-            # That it cannot be modified is documented, the refusal's text is not.
-            message = "Cannot update tracing once it is enabled."
-            return [Violation("invalid_value", "session.tracing", message)]
-        return self._voice(session, "session")
-
-    def _voice(self, settings: dict[str, Any], place: str) -> list[Violation]:
-        """Another voice than the one that is settled. It counts as settled from the moment a
-        response is asked for: its audio would be there before the change."""
-        voice = _voice_of(settings)
-        current = self._coming_voice()
-        if not self.voice_is_settled or voice is None or current is None or voice == current:
-            return []
-        message = "Cannot update a conversation's voice if assistant audio is present."
-        return [Violation("cannot_update_voice", None, message, at=f"{place}.audio.output.voice")]
-
 
 def is_aside(event: Event) -> bool:
     """Whether a ``response.create`` stays out of the default conversation."""
-    return _object(event.get("response")).get("conversation") == "none"
+    return as_object(event.get("response")).get("conversation") == "none"
 
 
 def _answers(create: Event, response: dict[str, Any]) -> bool:
     """Whether ``response`` is the one that ``create`` asked for, as far as can be told: the
     service may have begun another by itself."""
-    asked = _object(create.get("response")).get("metadata")
+    asked = as_object(create.get("response")).get("metadata")
     return not asked or response.get("metadata") == asked
 
 
@@ -384,14 +247,14 @@ def _decoded_bytes(base64: str) -> int:
     return len(base64) * 3 // 4 - base64.count("=", -2)
 
 
-def _voice_of(settings: dict[str, Any]) -> Any:
-    return _object(_object(settings.get("audio")).get("output")).get("voice")
+def voice_of(settings: dict[str, Any]) -> Any:
+    return as_object(as_object(settings.get("audio")).get("output")).get("voice")
 
 
 def _rate(audio: dict[str, Any], side: str, otherwise: int) -> int:
-    kind = _object(_object(audio.get(side)).get("format")).get("type")
+    kind = as_object(as_object(audio.get(side)).get("format")).get("type")
     return _BYTES_PER_MS.get(kind, otherwise) if isinstance(kind, str) else otherwise
 
 
-def _object(value: Any) -> dict[str, Any]:
+def as_object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}

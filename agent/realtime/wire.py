@@ -24,6 +24,7 @@ import aiohttp
 from livekit.agents import APIConnectionError
 
 from agent.errors import ServiceError, Violation
+from agent.realtime import standing
 from agent.realtime.arbiter import Arbiter
 from agent.realtime.complete import SOME_MODEL, complete
 from agent.realtime.conversation import Conversation
@@ -168,7 +169,7 @@ class Wire:
         if event.get("type") == "session.update" and isinstance(event.get("session"), dict):
             first, self._configured = not self._configured, True
             event = complete(event, self._session, self._dialect, first=first, model=self._model)
-        settled = self._conversation.settled(event)
+        settled = standing.settled(self._conversation, event)
         if settled is None:
             logger.debug("left out, there is nothing to do: %s", event["type"])
         elif self._arbiter.admits(settled):
@@ -206,9 +207,9 @@ class Wire:
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
-        event = self._conversation.settled(event) or event
+        event = standing.settled(self._conversation, event) or event
         said = to_service(event, self._dialect)
-        return self._guard.check(said) or self._conversation.violations(event)
+        return self._guard.check(said) or standing.violations(self._conversation, event)
 
     def _leave(self, event: Event) -> None:
         """The last look, and out. An event that waited is judged as things stand now."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from agent.realtime.dialects import Dialect
 from agent.realtime.rules.kinds import Audio, Flag, Group, Groups, Integer, Key, Text
 from agent.realtime.rules.rows import FLAT, GA, Row, tree
-from agent.realtime.rules.session import LIVE, NAME, PACKAGE, SPEC
+from agent.realtime.rules.sources import LIVE, PACKAGE, SPEC
+from agent.realtime.rules.tools import NAME
 
 MAX_ID_LENGTH = 32
 """In characters. The schema has no limit, the service has this one."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 from agent.realtime.rules.kinds import Group, Groups, Labels, Text
 from agent.realtime.rules.rows import FLAT, GA, Row
 from agent.realtime.rules.session import (
-    AZURE,
     FLAT_MODALITIES,
     FLAT_VOICE,
     GA_MODALITIES,
     GA_VOICE,
-    LIVE,
     OUTPUT_TOKENS,
     PARALLEL_TOOL_CALLS,
     PROMPT,
     REASONING,
-    SPEC,
     TEMPERATURE,
-    TOOL_CHOICE,
-    TOOLS,
     audio_format,
 )
+from agent.realtime.rules.sources import AZURE, LIVE, SPEC
+from agent.realtime.rules.tools import TOOL_CHOICE, TOOLS
 
 RESPONSE = (
     Row("output_modalities", GA_MODALITIES, LIVE, GA),

@@ -6,16 +6,12 @@ per call and at run time; tables and help are made of the same rows.
 
 from __future__ import annotations
 
-import re
-
 from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_BETA, OPENAI_GA
 from agent.realtime.rules.kinds import (
     Either,
     Flag,
     Group,
-    Groups,
     Integer,
-    Labels,
     Literals,
     Number,
     Text,
@@ -29,23 +25,14 @@ from agent.realtime.rules.models import (
     UNPROMPTED_TRANSCRIPTION,
 )
 from agent.realtime.rules.rows import EVERYWHERE, FLAT, GA, Row, Setting
-
-SPEC = "openai-openapi f85dbe2"
-PACKAGE = "openai package 3.52.0"
-BETA = "openai package 3.52.0, types/beta/realtime"
-AZURE = "Azure's realtime reference for 2025-04-01-preview"
-LIVE = "a recorded reply of the service"
+from agent.realtime.rules.sources import AZURE, BETA, LIVE, SPEC
+from agent.realtime.rules.tools import TOOL_CHOICE, TOOLS
 
 GA_VOICES = (
     *("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse"),
     *("marin", "cedar"),
 )
 FLAT_VOICES = GA_VOICES[:8]
-CONNECTORS = (
-    *("dropbox", "gmail", "googlecalendar", "googledrive"),
-    *("microsoftteams", "outlookcalendar", "outlookemail", "sharepoint"),
-)
-NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 TEMPERATURE = Number(0.6, 1.2)
 OUTPUT_TOKENS = Either(Literals(("inf",)), Integer(1, 4096))
@@ -59,8 +46,6 @@ EFFORT_NOTE = "xhigh is in the schema only, none is disputed: neither is sent"
 
 _VAD = ("server_vad",)
 _SEMANTIC = ("semantic_vad",)
-_FUNCTION = ("function",)
-_MCP = ("mcp",)
 _ONLY_REASONING = "Remove it, or use a model that reasons, such as gpt-realtime-2.1."
 _NO_TEMPERATURE = "Remove it: the GA API has no temperature, the instructions set the style."
 
@@ -81,75 +66,6 @@ def audio_format(path: str) -> tuple[Row, ...]:
         Row(path, FLAT_FORMAT, BETA, FLAT),
     )
 
-
-TOOLS = (
-    Row("tools", Groups(Group()), SPEC),
-    Row("tools.type", Text(enum=("function", "mcp")), SPEC, GA, True),
-    Row("tools.type", Text(enum=("function",)), BETA, FLAT, True),
-    Row(
-        "tools.name",
-        Text(pattern=NAME),
-        LIVE,
-        required=True,
-        when=_FUNCTION,
-        note="the schema has it optional, the service wants it",
-    ),
-    Row("tools.description", Text(), SPEC, when=_FUNCTION),
-    Row("tools.parameters", Group(), SPEC, when=_FUNCTION),
-    Row("tools.server_label", Text(), SPEC, GA, True, when=_MCP),
-    Row("tools.server_url", Text(), SPEC, GA, when=_MCP),
-    Row(
-        "tools.connector_id",
-        Text(enum=tuple(f"connector_{name}" for name in CONNECTORS)),
-        SPEC,
-        GA,
-        when=_MCP,
-    ),
-    Row("tools.tunnel_id", Text(pattern=re.compile("tunnel_[a-z0-9]{32}")), SPEC, GA, when=_MCP),
-    Row("tools.authorization", Text(), SPEC, GA, when=_MCP),
-    Row("tools.server_description", Text(), SPEC, GA, when=_MCP),
-    Row("tools.headers", Labels(), SPEC, GA, null=True, when=_MCP),
-    Row("tools.allowed_tools", Either(Texts(), Group()), SPEC, GA, null=True, when=_MCP),
-    Row(
-        "tools.allowed_callers",
-        Texts(enum=("direct", "programmatic"), min_items=1),
-        SPEC,
-        GA,
-        null=True,
-        when=_MCP,
-    ),
-    Row(
-        "tools.require_approval",
-        Either(Literals(("always", "never")), Group()),
-        SPEC,
-        GA,
-        null=True,
-        when=_MCP,
-    ),
-    Row("tools.defer_loading", Flag(), SPEC, GA, when=_MCP),
-)
-
-TOOL_CHOICE = (
-    Row(
-        "tool_choice",
-        Either(Text(enum=("none", "auto", "required")), Group()),
-        SPEC,
-        setting=Setting("Whether the model may, must or must not call a tool."),
-    ),
-    Row("tool_choice.type", Text(enum=("function", "mcp")), SPEC, GA, True),
-    Row("tool_choice.name", Text(), SPEC, GA, True, when=_FUNCTION),
-    Row("tool_choice.server_label", Text(), SPEC, GA, True, when=_MCP),
-    Row("tool_choice.type", Text(enum=("function",)), AZURE, FLAT, True),
-    Row("tool_choice.function", Group(), AZURE, FLAT),
-    Row("tool_choice.function.name", Text(), AZURE, FLAT, True),
-    Row(
-        "tool_choice.name",
-        Text(),
-        SPEC,
-        FLAT,
-        note="nested in Azure's reference, side by side in the schema: both are taken",
-    ),
-)
 
 PROMPT = (
     Row(
