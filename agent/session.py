@@ -34,7 +34,7 @@ def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> 
         given["tts"] = voice
     session: AgentSession[None] = AgentSession(
         llm=realtime_model(settings.session, wire),
-        vad=detector(numbers) if mode == LOCAL else None,
+        vad=_detector(numbers) if mode == LOCAL else None,
         turn_handling=_turn_handling(mode, numbers),
         aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
         **given,
@@ -80,15 +80,11 @@ def local_gate(settings: Settings) -> Gate | None:
     )
 
 
-def detector(numbers: Preset) -> vad.VAD:
-    from livekit.plugins import silero
+def _detector(numbers: Preset) -> vad.VAD:
+    # Loaded where it is used alone: it is 30 MB.
+    from agent.voice.detector import detector
 
-    return silero.VAD.load(
-        activation_threshold=numbers.threshold,
-        min_speech_duration=numbers.min_speech_seconds,
-        min_silence_duration=numbers.min_silence_seconds,
-        prefix_padding_duration=numbers.prefix_padding_ms / 1000,
-    )
+    return detector(numbers)
 
 
 def _turn_handling(mode: str, numbers: Preset) -> TurnHandlingOptions:

@@ -38,6 +38,8 @@ LAYERS = (
         "agent.realtime.wire",
         "agent.realtime.model",
     ),
+    ("agent.voice.loudness",),
+    ("agent.voice.detector",),
     ("agent.voice.sentences", "agent.voice.speaker", "agent.voice.push_to_talk"),
     ("agent.session",),
     ("agent.multimodal",),

@@ -27,7 +27,20 @@ def speaker(settings: Settings) -> Voice | None:
     voice: Voice = _factory(settings.agent_tts or OPENAI)(settings)
     if voice.capabilities.streaming:
         return voice
-    return tts.StreamAdapter(tts=voice, sentence_tokenizer=Sentences())
+    return _BySentence(voice)
+
+
+class _BySentence(tts.StreamAdapter):
+    """A voice that takes whole sentences only, given a text as it is written."""
+
+    def __init__(self, voice: Voice) -> None:
+        super().__init__(tts=voice, sentence_tokenizer=Sentences())
+        self._voice = voice
+
+    async def aclose(self) -> None:
+        """Close the voice too: upstream's adapter leaves its connections open."""
+        await super().aclose()
+        await self._voice.aclose()
 
 
 def _factory(name: str) -> Any:

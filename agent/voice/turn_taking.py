@@ -34,6 +34,8 @@ class Preset:
     """``local``: speech shorter than this is none."""
     min_interruption_seconds: float
     """``local``: speech shorter than this does not stop the agent: a cough, an "mm-hm"."""
+    margin_db: float = 0.0
+    """``local``: how far a voice must stand out from the surroundings; 0 for any speech."""
 
     @property
     def min_silence_seconds(self) -> float:
@@ -43,7 +45,7 @@ class Preset:
 PRESETS = {
     "quiet": Preset(0.4, 300, 400, "high", 0.05, 0.3),
     "office": Preset(0.5, 300, 500, "medium", 0.1, 0.5),
-    "noisy": Preset(0.75, 300, 600, "low", 0.25, 0.7),
+    "noisy": Preset(0.75, 300, 600, "low", 0.25, 0.7, 3.0),
     "phone": Preset(0.6, 300, 600, "medium", 0.15, 0.5),
 }
 DEFAULT = "office"
