@@ -115,7 +115,7 @@ def check_settings(
     report = Report(settings.model_copy(update={"session": session}), problems)
     report.warnings += _misspelt_names(given)
     _judge_session(report, sources(given, over))
-    report.problems += _contradictions(report.settings)
+    report.problems += contradictions(report.settings)
     report.problems += _greeting(report.settings, given)
     report.problems += [*_both_services(given), *_malformed_urls(given), *_disabled(given)]
     report.missing += _missing_credentials(report.settings)
@@ -179,7 +179,7 @@ def _of_voice(settings: Settings) -> Mapping[str, Any]:
     return {"output_modalities": ["text"]} if settings.agent_voice_from == "tts" else {}
 
 
-def _contradictions(settings: Settings) -> Iterator[Problem]:
+def contradictions(settings: Settings) -> Iterator[Problem]:
     """Two settings of which only one can hold."""
     mode, kind = settings.agent_turn_taking, settings.session["turn_detection.type"]
     expected = None if mode in turn_taking.OURS else mode

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.check import as_problem, silent
+from agent.check import as_problem, contradictions, silent
 from agent.environment import problem
 from agent.errors import Problem
 from agent.realtime.parameters import (
@@ -26,6 +26,7 @@ from agent.realtime.parameters import (
 )
 from agent.realtime.rules.sentences import kind_of, unknown
 from agent.settings import Settings
+from agent.voice.turn_taking import MODES, PRESETS, parameters
 
 MAX_METADATA_CHARACTERS = 64_000
 """LiveKit's own bound is 64 KiB; what is longer is not even read."""
@@ -50,8 +51,9 @@ OVERRIDABLE = frozenset(
         "truncation",
     }
 )
-_RESERVED = ("session", "persona", "vars", "phone_number", "transfer_to")
-"""The keys that metadata may have. All but the first are for later and do nothing yet."""
+_KEYS = ("session", "turn_taking", "turn_taking_preset")
+_RESERVED = (*_KEYS, "persona", "vars", "phone_number", "transfer_to")
+"""The keys that metadata may have; the last four are for later and do nothing yet."""
 
 
 @dataclass(slots=True)
@@ -67,17 +69,36 @@ def take_metadata(metadata: str, settings: Settings) -> Overridden:
     """``settings`` for one call. Whatever ``metadata`` holds, this neither raises nor takes
     long."""
     result = Overridden(settings)
-    asked = _read(metadata, result.problems)
-    given: dict[str, Any] = {}
-    for name, value in _parameters(asked, result.problems):
-        given[name] = value
+    value = _read(metadata, result.problems)
+    settings = _with_turn_taking(value, settings, result.problems)
+    given = dict(_parameters(_session(value, result.problems), result.problems))
     session = _settled(given, settings, result.problems)
     result.settings = settings.model_copy(update={"session": session})
     return result
 
 
+def _with_turn_taking(
+    value: dict[str, Any], settings: Settings, problems: list[Problem]
+) -> Settings:
+    """``settings`` in the mode and with the preset that ``value`` names."""
+    chosen: dict[str, Any] = {}
+    for key, known in (("turn_taking", MODES), ("turn_taking_preset", tuple(PRESETS))):
+        if key in value and value[key] not in known:
+            shown = f"{value[key]!r:.80}"
+            message = f"'{key}' in the job's metadata is {shown}, none of {', '.join(known)}."
+            problems.append(problem(f"AGENT_{key.upper()}", SOURCE, message, FALLBACK))
+        elif key in value:
+            chosen[f"agent_{key}"] = value[key]
+    if not chosen:
+        return settings
+    settings = settings.model_copy(update=chosen)
+    change = parameters(settings.agent_turn_taking, settings.agent_turn_taking_preset)
+    session = changed(settings.session, change, settings.dialect)
+    return settings.model_copy(update={"session": session})
+
+
 def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
-    """The ``session`` object of ``metadata``."""
+    """The object that ``metadata`` is."""
     if not metadata.strip():
         return {}
     if len(metadata) > MAX_METADATA_CHARACTERS:
@@ -99,6 +120,10 @@ def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
             fix = f"Did you mean '{near[0]}'?" if near else "Remove it."
             message = f"Unknown key in the job's metadata: '{key[:80]}'."
             problems.append(problem("", SOURCE, message, fix))
+    return value
+
+
+def _session(value: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
     session = value.get("session", {})
     if isinstance(session, dict):
         return session
@@ -176,6 +201,11 @@ def _settled(
             problems.append(Problem(told.violation, told.setting, SOURCE, fix))
         for name in _to_blame(found, given):
             del given[name]
+    for told in contradictions(settings.model_copy(update={"session": session})):
+        problems.append(Problem(told.violation, told.setting, SOURCE, FALLBACK))
+        for name in [name for name in given if name.startswith(("turn_detection", "output_"))]:
+            del given[name]
+        session = changed(settings.session, given, settings.dialect)
     if silent(settings.model_copy(update={"session": session})) and "output_modalities" in given:
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         problems.append(problem("REALTIME_OUTPUT_MODALITIES", SOURCE, message, FALLBACK))

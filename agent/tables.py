@@ -257,5 +257,6 @@ _CALL_PREFACE = """\
 ## For one call
 
 The metadata of a job, given by a dispatch, a token's room configuration or a SIP dispatch rule, is
-one JSON object; its `session` may hold, nested or with dots:
+one JSON object. `turn_taking` and `turn_taking_preset` are as `AGENT_TURN_TAKING` and its preset;
+`session` may hold, nested or with dots:
 """

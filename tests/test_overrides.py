@@ -67,6 +67,28 @@ def test_no_metadata_changes_nothing(settings: Settings) -> None:
         assert taken.settings.session.values == settings.session.values
 
 
+def test_a_call_may_take_turns_otherwise(settings: Settings) -> None:
+    metadata = '{"turn_taking": "local", "turn_taking_preset": "noisy"}'
+    taken = take_metadata(metadata, settings)
+    assert taken.problems == []
+    assert taken.settings.agent_turn_taking == "local"
+    assert taken.settings.agent_turn_taking_preset == "noisy"
+    assert taken.settings.session["turn_detection.type"] is None
+    semantic = take_metadata('{"turn_taking": "semantic_vad"}', taken.settings)
+    assert semantic.settings.session["turn_detection.type"] == "semantic_vad"
+    for bad in ('{"turn_taking": "shouting"}', '{"turn_taking": []}', '{"turn_taking_preset": 5}'):
+        refused = take_metadata(bad, settings)
+        assert len(refused.problems) == 1
+        assert refused.settings.agent_turn_taking == ""
+
+
+def test_a_call_may_not_contradict_its_mode(settings: Settings) -> None:
+    local = take_metadata('{"turn_taking": "local"}', settings).settings
+    taken = take_metadata(session(turn_detection={"type": "server_vad"}), local)
+    assert len(taken.problems) == 1
+    assert taken.settings.session["turn_detection.type"] is None
+
+
 def test_a_bad_field_falls_back_alone(preview: Settings) -> None:
     taken = take_metadata(session(temperature=0, voice="ash", speed=1.2), preview)
     assert taken.settings.session["temperature"] == 0.7
