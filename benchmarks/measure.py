@@ -6,13 +6,19 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 
 from agent.cli.call import spoken
+from agent.errors import LiveKitError
+from agent.local.audio import ROOM_RATE, SPEECH_DBFS, dbfs, frames, seconds_of
 from agent.local.caller import Caller
 from agent.local.conversation import converse
 from benchmarks.rig import Rig, Worker
 
 UTTERANCES = ("what are your opening hours", "I would like to book a table", "no thank you")
+INTERRUPT_AFTER_SECONDS = 1.0
+GAP_SECONDS = 0.25
+"""Longer than any pause in the stand-in's speech."""
 IDLE_SECONDS = 20.0
 """Given to a worker to end a call and warm up the next process."""
 
@@ -21,6 +27,7 @@ Sample = dict[str, float]
 ROWS = {
     "greeting": "ms",
     "turn": "ms",
+    "barge_in": "ms",
     "pss_idle": "MB",
     "pss_call": "MB",
     "cpu_call": "core",
@@ -42,16 +49,45 @@ async def measured_call(rig: Rig, worker: Worker, said: Sequence[bytes]) -> Samp
         conversation = await converse(caller, said, on_turn=lambda _: peak.append(worker.pss_mb()))
         used = worker.cpu_seconds() - cpu
         seconds = time.monotonic() - began
+        barge_in = await _barge_in(caller, said[0], said[-1])
     await rig.delete_room(room)  # the plain worker leaves it to time out
     await _idle_again(worker, idle)
     turns = sorted(turn.latency_ms for turn in conversation.turns)
     return {
         "greeting": conversation.greeting_ms,
         "turn": turns[len(turns) // 2],
+        "barge_in": barge_in,
         "pss_idle": idle,
         "pss_call": max(peak) - idle,
         "cpu_call": used / seconds,
     }
+
+
+async def _barge_in(caller: Caller, question: bytes, interruption: bytes) -> float:
+    """Milliseconds from the first sample of the caller's interruption to silence at the caller.
+
+    The service's own turn detection hears it, the stand-in's Silero in both workers' case.
+    """
+    asked = await caller.say(question)
+    answered = await caller.speech_after(asked, 10)
+    if answered is None:
+        raise LiveKitError("There was no answer to interrupt.")
+    await asyncio.sleep(INTERRUPT_AFTER_SECONDS)
+    ended = await caller.say(interruption)
+    began = ended - seconds_of(interruption, ROOM_RATE) + _leading_silence(interruption)
+    # What is heard after this gap answers the interruption.
+    heard = [at for at in caller.hearing.speech if at > answered]
+    pauses = (at for at, then in pairwise([*heard, ended + 1]) if then - at > GAP_SECONDS)
+    stopped = next((at for at in pauses if at > began), ended)
+    return (stopped - began) * 1000
+
+
+def _leading_silence(pcm: bytes) -> float:
+    """Seconds before the first sound of ``pcm``."""
+    for number, frame in enumerate(frames(pcm, ROOM_RATE, 10)):
+        if dbfs(frame) > SPEECH_DBFS:
+            return number * 0.01
+    return 0.0
 
 
 async def _idle_again(worker: Worker, idle: float) -> None:
