@@ -85,7 +85,9 @@ async def test_an_interruption_stops_the_agent_and_the_service_knows_what_was_he
         assert await caller.quiet(0.3, 5)
         await until_said(caller, ANSWER, began)
         session = seen(stand_in)
-    assert session["errors"] == []
+    # With its own detection the service cancels as we do, and may be first: nobody notices.
+    raced = [error for error in session["errors"] if error["code"] == "response_cancel_not_active"]
+    assert session["errors"] == raced[: int(mode == "server_vad")]
     assert session["received"]["conversation.item.truncate"] == 1
     assert session["received"].get("response.cancel", 0) <= 1
     first = next(item for item in session["items"] if item["role"] == "assistant")
