@@ -37,7 +37,8 @@ def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         if isinstance(value, dict) and key in {"audio", "input", "output"}:
-            result[key] = _overlay(result.get(key) or {}, value)
+            part = result.get(key)
+            result[key] = _overlay(part if isinstance(part, dict) else {}, value)
         else:
             result[key] = value
     return result

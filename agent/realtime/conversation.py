@@ -120,7 +120,7 @@ class Conversation:
                 self._add(as_object(event.get("item")))
                 self._arrived(as_object(event.get("item")).get("id"))
             case "response.output_item.added" | "response.output_item.done":
-                if event.get("response_id") not in self.aside:
+                if not self._is_aside(event.get("response_id")):
                     self._add(as_object(event.get("item")))
                     self._note_spoken(event)
             case "conversation.item.deleted":
@@ -158,7 +158,7 @@ class Conversation:
 
     def _heard(self, event: Event) -> None:
         self._has_spoken = True
-        if event.get("response_id") in self.aside:
+        if self._is_aside(event.get("response_id")):
             return  # what is said aside is no item of the conversation
         item = self.items.setdefault(str(event.get("item_id")), Item())
         delta = event.get("delta")
@@ -175,9 +175,12 @@ class Conversation:
         if self.unconfirmed is not None and _answers(self.unconfirmed, response):
             self.unconfirmed = None
 
+    def _is_aside(self, response_id: Any) -> bool:
+        return isinstance(response_id, str) and response_id in self.aside
+
     def _done(self, response_id: Any) -> None:
-        if response_id in self.aside:
-            self.aside.discard(str(response_id))
+        if self._is_aside(response_id):
+            self.aside.discard(response_id)
         elif self.active in (response_id, UNKNOWN):
             self.active, self.cancelled = None, False
 

@@ -162,7 +162,9 @@ def _ga_settings(flat: dict[str, Any]) -> dict[str, Any]:
         place = ga
         *path, last = paths.get(name, (name,))
         for part in path:
-            place = place.setdefault(part, {})
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
         place[last] = value
     choice = ga.get("tool_choice")
     if isinstance(choice, dict) and isinstance(choice.get("function"), dict):

@@ -50,14 +50,14 @@ class Watch:
         """Whether the engine may have ``event``."""
         if not self._text_only:
             return True
-        kind = event.get("type")
+        kind = str(event.get("type"))
         if kind in _LEAKS:
             delta = event.get("delta")
             if kind == "response.output_audio.delta" and isinstance(delta, str):
                 size = len(delta) * 3 // 4 - delta.count("=", -2)
                 self.leaked_audio_ms += size / _BYTES_PER_MS
             return False
-        return not (kind in _PARTS and _get(event, "part", "type") in {"audio", "output_audio"})
+        return not (kind in _PARTS and _get(event, "part", "type") in ("audio", "output_audio"))
 
     def notices(self, event: Event) -> list[Notice]:
         """What is to be told of ``event``."""
