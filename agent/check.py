@@ -84,6 +84,10 @@ def check_settings(
     be set and is no ``NAME=VALUE``."""
     given = layered(environ, directory or Path.cwd())
     problems = read_secret_files(given)
+    chosen = environ.get(ENV_FILES_SETTING)
+    if chosen and not ((directory or Path.cwd()) / chosen).is_file():
+        message = f"Cannot read '{chosen}': there is no such file."
+        problems.append(problem(ENV_FILES_SETTING, "environment", message, "Name one that is."))
     problems += [
         problem(text, _SET, f"'{text}' is no NAME=VALUE.", "Write --set temperature=0.8.")
         for text in malformed

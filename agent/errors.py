@@ -45,8 +45,10 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        origin = f"{self.setting} ({self.source}): " if self.source else ""
-        return f"{origin}{self.violation.message} {self.fix}".rstrip()
+        origin = f"{self.setting} ({self.source})" if self.setting else self.source
+        message = self.violation.message
+        stop = "" if message.endswith((".", "!", "?")) else "."
+        return f"{f'{origin}: ' if self.source else ''}{message}{stop} {self.fix}".rstrip()
 
     def as_dict(self) -> dict[str, str | None]:
         """The object that ``--json`` prints."""

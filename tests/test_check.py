@@ -131,6 +131,14 @@ def test_a_model_with_a_last_day_is_told_by_it(tmp_path: Path) -> None:
     assert "2027-01-20" in report.warnings[0]
 
 
+def test_an_env_file_that_is_named_and_not_there(tmp_path: Path) -> None:
+    (problem,) = check_settings({**OPENAI, "AGENT_ENV_FILE": "nowhere"}, tmp_path).problems
+    assert str(problem) == (
+        "AGENT_ENV_FILE (environment): Cannot read 'nowhere': there is no such file. "
+        "Name one that is."
+    )
+
+
 def test_malformed_addresses(tmp_path: Path) -> None:
     for url in ("api.openai.com", "http://[", "ftp://x"):
         report = check_settings({**OPENAI, "OPENAI_BASE_URL": url}, tmp_path)

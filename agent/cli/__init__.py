@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -58,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AgentError as error:
         _fail(str(error))
         code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read has read enough, as `head` does.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
+        code = 128 + signal.SIGPIPE
     return code
 
 
