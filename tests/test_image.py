@@ -69,6 +69,8 @@ async def test_its_commands_make_a_worker_that_answers(
         else:
             shutil.copy(path, app)
     environ = {name: text for name, text in os.environ.items() if name != "VIRTUAL_ENV"}
+    if uv := os.environ.get("UV"):  # set by `uv run`; ./uvw's private copy is not on PATH
+        environ["PATH"] = f"{Path(uv).parent}{os.pathsep}{environ['PATH']}"
     for setting in re.findall(r"UV_\w+=\S+", BUILD):
         name, _, text = setting.partition("=")
         environ[name] = text
