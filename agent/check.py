@@ -27,7 +27,6 @@ from agent.realtime.dialects import to_service
 from agent.realtime.parameters import (
     BY_ENVIRONMENT_NAME,
     MODEL,
-    PARAMETERS,
     Finding,
     changed,
     find,
@@ -298,8 +297,3 @@ def _notes(settings: Settings) -> Iterator[str]:
     known = FLAT_VOICES if settings.dialect.flat else GA_VOICES
     if settings.service == "compatible" and isinstance(voice, str) and voice not in known:
         yield f"The voice '{voice}' is none of the service's own: {', '.join(known)}."
-
-
-def every_parameter() -> tuple[str, ...]:
-    """The names that ``--set`` takes."""
-    return tuple(parameter.name for parameter in PARAMETERS)

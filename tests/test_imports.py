@@ -24,6 +24,7 @@ LAYERS = (
         "agent.realtime.arbiter",
         "agent.realtime.echo",
         "agent.realtime.watch",
+        "agent.realtime.sound",
         "agent.voice.turn_taking",
         "agent.voice.gate",
         "agent.realtime.endpoint",

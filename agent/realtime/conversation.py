@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.realtime.dialects import Event
+from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
 
-_BYTES_PER_MS = {"audio/pcm": 48, "audio/pcmu": 8, "audio/pcma": 8}
-"""24 kHz with 16 bits; G.711's 8 kHz with 8."""
 UNKNOWN = "?"
 """A response that must be in flight, whose id was never told."""
 
@@ -56,7 +55,7 @@ class Conversation:
         self._updates: dict[str, dict[str, Any]] = {}
         self._creating: dict[str, str] = {}
         """Ids of items on their way, by the ids of the events that carry them."""
-        self._input_bytes_per_ms = self._output_bytes_per_ms = _BYTES_PER_MS["audio/pcm"]
+        self._input_bytes_per_ms = self._output_bytes_per_ms = BYTES_PER_MS[PCM]
 
     @property
     def busy(self) -> bool:
@@ -74,7 +73,7 @@ class Conversation:
         """``event`` has left."""
         match event["type"]:
             case "input_audio_buffer.append":
-                self.audio_sent(_decoded_bytes(event["audio"]))
+                self.audio_sent(decoded_bytes(event["audio"]))
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
                 self.uncommitted_ms = 0.0
             case "conversation.item.create":
@@ -163,7 +162,7 @@ class Conversation:
         item = self.items.setdefault(str(event.get("item_id")), Item())
         delta = event.get("delta")
         if isinstance(delta, str) and not item.truncated:
-            item.audio_ms += _decoded_bytes(delta) / self._output_bytes_per_ms
+            item.audio_ms += decoded_bytes(delta) / self._output_bytes_per_ms
 
     def _created(self, response: dict[str, Any]) -> None:
         response_id = str(response.get("id"))
@@ -246,17 +245,13 @@ def _answers(create: Event, response: dict[str, Any]) -> bool:
     return not asked or response.get("metadata") == asked
 
 
-def _decoded_bytes(base64: str) -> int:
-    return len(base64) * 3 // 4 - base64.count("=", -2)
-
-
 def voice_of(settings: dict[str, Any]) -> Any:
     return as_object(as_object(settings.get("audio")).get("output")).get("voice")
 
 
 def _rate(audio: dict[str, Any], side: str, otherwise: int) -> int:
     kind = as_object(as_object(audio.get(side)).get("format")).get("type")
-    return _BYTES_PER_MS.get(kind, otherwise) if isinstance(kind, str) else otherwise
+    return BYTES_PER_MS.get(kind, otherwise) if isinstance(kind, str) else otherwise
 
 
 def as_object(value: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from agent.realtime.rules import Context, check_event
 from agent.realtime.rules.events import MAX_APPEND_BYTES
 from agent.realtime.rules.judge import is_audio
 from agent.realtime.rules.sentences import not_json
+from agent.realtime.sound import decoded_bytes
 
 # The one event that makes up nearly all the traffic, as the plugin writes it.
 _APPEND = '{"audio": "'
@@ -29,18 +30,17 @@ class Guard:
         return check_event(event, self._dialect, self._context)
 
 
-def appended_bytes(text: str, *, checked: bool = False) -> int | None:
+def appended_bytes(text: str) -> int | None:
     """How much audio a valid append carries, in bytes; ``None`` for any other event.
 
-    For the plugin's own way of writing it, which is not parsed for this. ``checked``: it is known
-    to be one.
+    For the plugin's own way of writing it, which is not parsed for this.
     """
     if not (text.startswith(_APPEND) and text.endswith(_APPEND_END)):
         return None
     audio = text[len(_APPEND) : -len(_APPEND_END)]
-    if not checked and not is_audio(audio, MAX_APPEND_BYTES):
+    if not is_audio(audio, MAX_APPEND_BYTES):
         return None
-    return len(audio) * 3 // 4 - audio.count("=", -2)
+    return decoded_bytes(audio)
 
 
 def parse(text: str) -> Event | Violation:

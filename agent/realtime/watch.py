@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.realtime.dialects import Event
+from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
 
 _LEAKS = frozenset(
     {
@@ -22,7 +23,6 @@ _LEAKS = frozenset(
     }
 )
 _PARTS = frozenset({"response.content_part.added", "response.content_part.done"})
-_BYTES_PER_MS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ class Watch:
         if kind in _LEAKS:
             delta = event.get("delta")
             if kind == "response.output_audio.delta" and isinstance(delta, str):
-                size = len(delta) * 3 // 4 - delta.count("=", -2)
-                self.leaked_audio_ms += size / _BYTES_PER_MS
+                self.leaked_audio_ms += decoded_bytes(delta) / BYTES_PER_MS[PCM]
             return False
         return not (kind in _PARTS and _get(event, "part", "type") in ("audio", "output_audio"))
 

@@ -34,14 +34,13 @@ from agent.realtime.endpoint import Endpoint
 from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
 from agent.realtime.parameters import SessionParameters
 from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch
 from agent.voice.gate import Gate
 
 logger = logging.getLogger("agent.realtime")
 
 CONNECT_SECONDS = 10.0
-BYTES_PER_MS = 48
-"""Of what the plugin appends: 24 kHz, 16 bits, mono."""
 
 _FATAL_STATUS = {400, 401, 403, 404}
 """HTTP status of a handshake that will be refused again however often it is tried."""
@@ -154,15 +153,17 @@ class Wire:
         size = appended_bytes(text)
         if size is not None:
             if self._gate is None:
-                self._send_audio(text)
+                self._send_audio(text, size)
             else:
-                for piece in self._gate.take(text, size / BYTES_PER_MS):
-                    self._send_audio(piece)
+                for piece in self._gate.take((text, size), size / BYTES_PER_MS[PCM]):
+                    self._send_audio(*piece)
             return
         event = parse(text)
         if isinstance(event, Violation):
             self._refuse({}, event)
             return
+        if self._gate is not None and event.get("type") == "input_audio_buffer.clear":
+            self._gate.forget()
         if event.get("event_id") is None:
             # So that the service's answer can be told to belong to it.
             event["event_id"] = f"event_wire_{next(self._numbers)}"
@@ -179,7 +180,7 @@ class Wire:
         """The caller has begun to speak, or has ended."""
         if self._gate is not None:
             for piece in self._gate.open() if speaking else self._gate.close():
-                self._send_audio(piece)
+                self._send_audio(*piece)
 
     async def receive(self) -> aiohttp.WSMessage:
         """The next event for the plugin: the service's, or a refusal of ours."""
@@ -198,8 +199,8 @@ class Wire:
             logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
         logger.info("closed the connection to %s", self._endpoint.host)
 
-    def _send_audio(self, text: str) -> None:
-        self._conversation.audio_sent(appended_bytes(text, checked=True) or 0)
+    def _send_audio(self, text: str, size: int) -> None:
+        self._conversation.audio_sent(size)
         self._socket.send(text)
 
     def unheard(self, heard: Collection[str]) -> list[str]:

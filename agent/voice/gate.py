@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+Piece = tuple[str, int]
+"""An event with audio, as text, and how many bytes of audio it carries."""
+
 
 class Gate:
     """Holds pieces of audio, oldest first, and says which may leave."""
@@ -21,11 +24,11 @@ class Gate:
         self._pre_roll_ms = pre_roll_ms
         self._lag_ms = max(lag_ms, keep_ms)
         self._keep_ms = keep_ms
-        self._held: deque[tuple[str, float]] = deque()
+        self._held: deque[tuple[Piece, float]] = deque()
         self._held_ms = 0.0
         self._open = False
 
-    def take(self, piece: str, duration_ms: float) -> Iterator[str]:
+    def take(self, piece: Piece, duration_ms: float) -> Iterator[Piece]:
         """Take a piece from the microphone; the pieces that may leave now."""
         self._held.append((piece, duration_ms))
         self._held_ms += duration_ms
@@ -35,13 +38,13 @@ class Gate:
             if self._open:
                 yield oldest
 
-    def open(self) -> Iterator[str]:
+    def open(self) -> Iterator[Piece]:
         """Speech is heard: the pieces from before it."""
         self._open = True
         while self._held and self._held_ms > self._lag_ms:
             yield self._next()
 
-    def close(self) -> Iterator[str]:
+    def close(self) -> Iterator[Piece]:
         """Speech has ended, the length of the lag ago: its last pieces."""
         if not self._open:
             return
@@ -56,7 +59,7 @@ class Gate:
         self._held.clear()
         self._held_ms = 0.0
 
-    def _next(self) -> str:
+    def _next(self) -> Piece:
         piece, duration_ms = self._held.popleft()
         self._held_ms -= duration_ms
         return piece

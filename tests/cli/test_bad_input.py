@@ -148,6 +148,10 @@ BROKEN = [
     ({"REALTIME_TEMPERATURE": "0.8"}, "Unknown parameter: 'session.temperature'."),
     ({"REALTIME_MAX_OUTPUT_TOKENS": "0"}, "integer below minimum value"),
     ({"REALTIME_MAX_OUTPUT_TOKENS": "4097"}, "integer above maximum value"),
+    ({"REALTIME_TEMPERATURE": "0", "REALTIME_DIALECT": "openai_beta"}, "decimal below minimum"),
+    ({"REALTIME_VOICE": "nova", "REALTIME_SERVICE": "openai"}, "Invalid value: 'nova'."),
+    ({"REALTIME_TURN_DETECTION_THRESHOLD": "1.2"}, "decimal above maximum value"),
+    ({"REALTIME_SPEED": "99"}, "decimal above maximum value"),
 ]
 LIVEKITS_OWN_ENTRY = ("-m", "livekit.agents", "start", "agent/worker.py")
 

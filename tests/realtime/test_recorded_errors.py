@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -37,7 +37,6 @@ class Act:
     """While the agent is saying something."""
     settled: bool = False
     """Through the wire nobody is refused: the right thing is done instead."""
-    session: Event = field(default_factory=dict)
 
 
 def update(**session: Any) -> Event:

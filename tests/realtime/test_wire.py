@@ -77,6 +77,14 @@ async def test_what_breaks_a_rule_is_answered_and_not_sent() -> None:
     assert error["event_id"] == "e1"
 
 
+async def test_a_refusal_is_there_within_the_same_turn_of_the_loop() -> None:
+    async with wired(OPENAI_GA) as (wire, _):
+        await wire.send_str(update(bogus=1))
+        with pytest.raises(StopIteration) as done:  # without ever waiting
+            wire.receive().send(None)
+    assert json.loads(done.value.value.data)["error"]["param"] == "session.bogus"
+
+
 async def test_audio_leaves_untouched() -> None:
     audio = json.dumps(
         {"audio": base64.b64encode(bytes(4800)).decode(), "type": "input_audio_buffer.append"}

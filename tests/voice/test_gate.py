@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from agent.voice.gate import Gate
+from agent.voice.gate import Gate, Piece
 
 
 def gate() -> Gate:
     return Gate(pre_roll_ms=300, lag_ms=500, keep_ms=100)
 
 
-def pieces(start: int, count: int) -> list[str]:
-    return [f"p{number}" for number in range(start, start + count)]
+def pieces(start: int, count: int) -> list[Piece]:
+    return [(f"p{number}", 4800) for number in range(start, start + count)]
 
 
 def test_silence_stays_here_however_long() -> None:
@@ -31,23 +31,23 @@ def test_speech_leaves_with_what_was_before_it_and_without_the_silence_after_it(
 
 def test_two_turns_share_nothing() -> None:
     held = gate()
-    sent: list[str] = []
+    sent: list[Piece] = []
     for turn in (0, 100):
         list(held.open())
         sent += [out for piece in pieces(turn, 10) for out in held.take(piece, 100)]
         sent += held.close()
-        assert not list(held.take(f"quiet{turn}", 100))
+        assert not list(held.take((f"quiet{turn}", 4800), 100))
     assert len(sent) == len(set(sent))
 
 
 def test_an_end_without_a_beginning_is_nothing() -> None:
     held = gate()
-    list(held.take("p0", 100))
+    list(held.take(("p0", 4800), 100))
     assert list(held.close()) == []
 
 
 def test_what_was_heard_can_be_forgotten() -> None:
     held = gate()
-    list(held.take("p0", 100))
+    list(held.take(("p0", 4800), 100))
     held.forget()
     assert list(held.open()) == []

@@ -99,13 +99,6 @@ def check_event(event: Any, dialect: Dialect, context: Context) -> list[Violatio
     return violations(events[kind], event, "", context)
 
 
-def session_group(dialect: Dialect) -> Group:
-    """The ``session`` object of ``dialect``."""
-    group = _events(dialect)["session.update"].keys["session"].rule
-    assert isinstance(group, Group)
-    return group
-
-
 def _transcribes(event: dict[str, Any]) -> bool:
     session = event.get("session")
     return (
