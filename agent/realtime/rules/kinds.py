@@ -134,6 +134,9 @@ class Key:
     excludes: str = ""
     """The key beside it that it cannot stand with."""
 
-    @property
-    def conditional(self) -> bool:
-        return bool(self.models or self.not_models or self.excludes)
+    conditional: bool = field(init=False, default=False)
+    """Whether its being there depends on the model or on what stands beside it."""
+
+    def __post_init__(self) -> None:
+        conditional = bool(self.models or self.not_models or self.excludes)
+        object.__setattr__(self, "conditional", conditional)
