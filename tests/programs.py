@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -49,6 +50,16 @@ async def run(
     return Ended(process.returncode, out.decode(), err.decode(), time.monotonic() - began)
 
 
+def running(processes: Sequence[psutil.Process]) -> list[str]:
+    """The commands of those that have not ended. A zombie has: its parent has yet to take note."""
+    commands = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # it may end while it is being looked at
+            if process.status() != psutil.STATUS_ZOMBIE:
+                commands.append(" ".join(process.cmdline()) or process.name())
+    return commands
+
+
 class Started:
     """A command that runs until told to end: ``async with Started("realtime") as program``."""
 
@@ -77,7 +88,8 @@ class Started:
 
     async def __aexit__(self, *_: Any) -> None:
         for process in self.tree():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end between the look and the signal
+                process.kill()
         await self._process.wait()
         await self._reading
 
@@ -110,10 +122,8 @@ class Started:
             self._process.send_signal(number)
         code = await asyncio.wait_for(self._process.wait(), 30)
         seconds = time.monotonic() - began
-        _, left = psutil.wait_procs(family, timeout=1)
-        # A zombie has ended; whoever inherited it has yet to take note.
-        running = [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
-        assert not [process.cmdline() for process in running]
+        psutil.wait_procs(family, timeout=1)
+        assert not running(family)
         return code, seconds
 
     async def _read(self) -> None:
