@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from livekit import api, rtc
-from livekit.agents import AgentSession, CloseEvent, JobContext
+from livekit.agents import CloseEvent, JobContext
 from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice.room_io import RoomOptions
 
@@ -21,6 +21,7 @@ from agent.realtime.wire import WireSession, open_socket
 from agent.session import agent_session, local_gate
 from agent.settings import Settings
 from agent.voice.greeting import Greeting, load_greeting
+from agent.voice.listener import until_listened_to
 from agent.voice.push_to_talk import PushToTalk
 from agent.voice.turn_taking import PUSH_TO_TALK
 
@@ -29,8 +30,6 @@ logger = logging.getLogger("agent.call")
 PROBLEMS = "agent.problems"
 """The agent participant's attribute that tells what of the job's metadata does not hold: a JSON
 list of objects as `agent check --json` prints them."""
-SUBSCRIBE_SECONDS = 10.0
-"""How long the agent's first words wait for somebody to subscribe to its track."""
 MAX_PROBLEMS = 20
 """Told in the attribute, to stay within LiveKit's 64 KiB; the log has all."""
 
@@ -91,24 +90,12 @@ async def handle_call(
     )
     if settings.agent_turn_taking == PUSH_TO_TALK:
         PushToTalk(session, caller.identity).start(ctx.room.local_participant)
-    await _give_up_unheard(session)
+    await until_listened_to(session)
 
 
 def _stored_greeting(settings: Settings) -> Greeting | None:
     audio = settings.agent_greeting_audio
     return load_greeting(Path(audio)) if audio else None
-
-
-async def _give_up_unheard(session: AgentSession[None]) -> None:
-    """Stop speaking to a track that nobody takes: upstream would wait for a subscriber, and all
-    that is to be said after it, for ever (1.8.9, defect D25)."""
-    subscribed = session.room_io.subscribed_fut
-    if subscribed is None:
-        return
-    await asyncio.wait((subscribed,), timeout=SUBSCRIBE_SECONDS)
-    if not subscribed.done():
-        logger.warning("nobody listens to the agent after %g s", SUBSCRIBE_SECONDS)
-        session.interrupt(force=True)
 
 
 async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.cli.running import run_until_signal, say
 from agent.errors import AgentError
+from agent.voice.turn_taking import MODES, PUSH_TO_TALK
 from benchmarks.measure import ROWS, Sample, measured_call, sounds
 from benchmarks.rig import Rig
 from benchmarks.stats import paired_difference
@@ -18,6 +19,12 @@ from benchmarks.stats import paired_difference
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--pairs", type=int, default=7, help="calls to each (%(default)s)")
+    parser.add_argument(
+        "--mode",
+        choices=[mode for mode in MODES if mode != PUSH_TO_TALK],
+        default="server_vad",
+        help="how turns are taken (%(default)s); the plain worker has no push_to_talk",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     arguments = parser.parse_args()
     try:
@@ -30,7 +37,7 @@ def main() -> int:
 async def _compare(arguments: argparse.Namespace) -> int:
     samples: dict[str, list[Sample]] = {"plain": [], "ours": []}
     said = sounds()
-    async with Rig() as rig:
+    async with Rig(arguments.mode) as rig:
         for worker in rig.workers.values():
             say(f"A call to the {worker.name} worker that is not counted.")
             await measured_call(rig, worker, said[:1])

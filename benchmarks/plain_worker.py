@@ -1,6 +1,7 @@
 """The worker that LiveKit's own documentation leads to, with nothing of ours in it.
 
 It is given what ours is given: the same service, the same turn detection, one warm process.
+``BENCH_TURN_TAKING`` is server_vad, semantic_vad or local.
 """
 
 import os
@@ -8,7 +9,16 @@ import os
 from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobProcess
 from livekit.plugins import openai, silero
 from openai.types.realtime import AudioTranscription
-from openai.types.realtime.realtime_audio_input_turn_detection import ServerVad
+from openai.types.realtime.realtime_audio_input_turn_detection import SemanticVad, ServerVad
+
+MODE = os.environ.get("BENCH_TURN_TAKING", "server_vad")
+DETECTIONS = {
+    "server_vad": ServerVad(
+        type="server_vad", threshold=0.5, prefix_padding_ms=300, silence_duration_ms=500
+    ),
+    "semantic_vad": SemanticVad(type="semantic_vad"),
+    "local": None,
+}
 
 server = AgentServer(host="127.0.0.1", num_idle_processes=1)
 
@@ -24,9 +34,7 @@ server.setup_fnc = prewarm
 async def entrypoint(ctx: JobContext) -> None:
     model = openai.realtime.RealtimeModel(
         model="gpt-realtime-2.1",
-        turn_detection=ServerVad(
-            type="server_vad", threshold=0.5, prefix_padding_ms=300, silence_duration_ms=500
-        ),
+        turn_detection=DETECTIONS[MODE],
         input_audio_transcription=AudioTranscription(model="gpt-transcribe"),
     )
     session: AgentSession[None] = AgentSession(llm=model, vad=ctx.proc.userdata["vad"])

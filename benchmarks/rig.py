@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -14,9 +13,9 @@ from typing import Self
 import psutil
 from livekit import api
 
-from agent.environment import without_accounts
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.process import Child, free_port
+from benchmarks.ours import worker_environ
 
 SCRIPT = Path(__file__).with_name("script.yaml")
 PLAIN = Path(__file__).with_name("plain_worker.py")
@@ -64,7 +63,9 @@ class Worker:
 class Rig:
     """``async with Rig() as rig: … rig.workers["ours"]``."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: str = "server_vad") -> None:
+        """``mode`` is how turns are taken, by both workers."""
+        self._mode = mode
         self._parts = AsyncExitStack()
         self.address = LiveKitAddress("", "", "")
         self.workers: dict[str, Worker] = {}
@@ -121,17 +122,10 @@ class Rig:
 
     def _environ(self, name: str, port: int) -> Mapping[str, str]:
         return {
-            **without_accounts(os.environ),
-            "LIVEKIT_URL": self.address.url,
-            "LIVEKIT_API_KEY": self.address.api_key,
-            "LIVEKIT_API_SECRET": self.address.api_secret,
-            "LIVEKIT_AGENT_NAME": f"bench-{name}",
-            "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
-            "OPENAI_API_KEY": "stand-in",
-            "REALTIME_SERVICE": "openai",
-            "REALTIME_INSTRUCTIONS": "Be brief.",
+            **worker_environ(self.address, f"http://127.0.0.1:{port}", f"bench-{name}"),
             "AGENT_WELCOME": "Greet the caller.",
-            "AGENT_HTTP_HOST": "127.0.0.1",
+            "AGENT_TURN_TAKING": self._mode,
+            "BENCH_TURN_TAKING": self._mode,
         }
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 
 from livekit.agents import AgentServer
+from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
 from livekit.plugins import openai
 
 from agent.forkserver import UPSTREAM_PRELOAD
@@ -24,6 +25,14 @@ def test_a_model_keeps_its_sessions() -> None:
     source = inspect.getsource(openai.realtime.RealtimeModel.session)
     assert "sess = RealtimeSession(" in source
     assert "self._sessions.add(sess)" in source
+
+
+def test_what_the_agents_audio_waits_for() -> None:
+    """agent/voice/listener.py puts another future in this one's place."""
+    source = inspect.getsource(_ParticipantAudioOutput)
+    assert "await self._subscribed_fut\n" in source
+    assert "return self._subscribed_fut\n" in source
+    assert "if not self._subscribed_fut.done():" in source
 
 
 def test_where_the_engine_touches_the_network() -> None:

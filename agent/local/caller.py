@@ -77,8 +77,11 @@ class Caller:
         kind: Kind = "standard",
         attributes: dict[str, str] | None = None,
         metadata: str = "",
+        listens: bool = True,
     ) -> None:
+        """``listens``: take the tracks of others, without being asked to."""
         self._address = address
+        self._listens = listens
         self._room_name = room
         self.identity = identity
         token = (
@@ -121,7 +124,8 @@ class Caller:
     async def _connect(self) -> None:
         # Never cancelled: the native library panics where nobody awaits the answer any more
         # (livekit/python-sdks#784).
-        connecting = asyncio.create_task(self.room.connect(self._address.url, self._token))
+        options = rtc.RoomOptions(auto_subscribe=self._listens)
+        connecting = asyncio.create_task(self.room.connect(self._address.url, self._token, options))
         try:
             done, _ = await asyncio.wait((connecting,), timeout=CONNECT_SECONDS)
         except asyncio.CancelledError:
@@ -138,6 +142,12 @@ class Caller:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.room.disconnect()
         await self._source.aclose()
+
+    def listen(self) -> None:
+        """Take the tracks of all who are there, where ``listens`` was not said."""
+        for participant in self.room.remote_participants.values():
+            for publication in participant.track_publications.values():
+                publication.set_subscribed(True)
 
     def say(self, pcm: bytes) -> asyncio.Future[float]:
         """Speak ``pcm`` as the microphone would, in real time, after what is being said already.

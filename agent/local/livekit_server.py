@@ -34,6 +34,8 @@ class LiveKitServer:
     def __init__(self, progress: Progress = lambda _: None, *, port: int | None = None) -> None:
         self._progress = progress
         self._port = port or free_port()
+        self.media_port = free_port()
+        """Where audio goes, by UDP, and by TCP where that is not let through."""
         self._exit = AsyncExitStack()
         self.address = LiveKitAddress(
             f"ws://127.0.0.1:{self._port}", f"key{secrets.token_hex(4)}", secrets.token_hex(20)
@@ -58,13 +60,12 @@ class LiveKitServer:
         await self._exit.aclose()
 
     def _configuration(self) -> dict[str, object]:
-        media = free_port()
         return {
             "port": self._port,
             "bind_addresses": ["127.0.0.1"],
             "rtc": {
-                "tcp_port": media,
-                "udp_port": media,
+                "tcp_port": self.media_port,
+                "udp_port": self.media_port,
                 "node_ip": "127.0.0.1",
                 "use_external_ip": False,
             },

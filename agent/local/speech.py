@@ -6,7 +6,7 @@ import ctypes
 import re
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Any, Protocol
 
 import espeakng_loader
 
@@ -33,6 +33,17 @@ VARIANTS = {
     "verse": "m7",
 }
 """The espeak-ng voice variant that stands for each voice of the Realtime API."""
+
+
+class Speak(Protocol):
+    """Words as PCM at 24 kHz; ``speed`` is a factor, as in the Realtime API."""
+
+    def __call__(
+        self, text: str, *, voice: str = ..., language: str = ..., speed: float = ...
+    ) -> bytes: ...
+
+    def __hash__(self) -> int: ...
+
 
 _CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p

@@ -64,6 +64,22 @@ def _seen(stand_in: StandIn) -> dict[str, Any]:
     return shown
 
 
+async def test_a_greeting_that_nobody_listens_to_is_given_up(
+    livekit: LiveKitAddress, stand_in: StandIn
+) -> None:
+    """Upstream waits for a subscriber for ever, and all it has to say waits behind it (D25)."""
+    async with Worker(livekit, stand_in.url) as worker:
+        await worker.until("registered worker")
+        async with worker.called(listens=False) as caller:
+            await worker.until("nobody listens to the agent")
+            listened = time.monotonic()
+            caller.listen()
+            asked = await caller.say(spoken(QUESTION))
+            assert await caller.speech_after(asked, 10)
+            # What was given up is not said after all.
+            assert caller.hearing.first_after(listened) == caller.hearing.first_after(asked)
+
+
 async def test_a_greeting_that_is_not_there_stops_the_worker(tmp_path: Path) -> None:
     environ = {"OPENAI_API_KEY": "sk", "AGENT_GREETING_AUDIO": str(tmp_path / "none.wav")}
     began = time.monotonic()

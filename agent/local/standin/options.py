@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.local.speech import Speak, speech
 from agent.local.standin.dialects import SERVED
 from agent.local.standin.faults import Fault
 from agent.local.standin.script import Script
@@ -22,6 +23,8 @@ class StandInOptions:
     recognise: bool = True
     """Hear English words with pocketsphinx where it is known which to expect. Off, what a caller
     said is known by its length only, and turns are taken in the script's order."""
+    speak: Speak = speech.say
+    """What makes sound of words, for answers and for the speech API alike."""
     pace: float = 5.0
     """Audio leaves this many times faster than it plays, as the real service's does."""
     first_audio_ms: int = 0

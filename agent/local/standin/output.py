@@ -86,6 +86,7 @@ class MessageOutput(_Output):
         output = reply.config["audio"]["output"]
         pieces = await asyncio.to_thread(
             deltas,
+            session.options.speak,
             line,
             str(output["voice"]),
             session.mind.language,

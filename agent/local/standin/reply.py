@@ -29,7 +29,9 @@ def rehearse(session: Session) -> None:
     if "audio" in session.config["output_modalities"]:
         for line in session.mind.lines:
             session.spawn(
-                asyncio.to_thread(deltas, line, voice, session.mind.language, speed, format)
+                asyncio.to_thread(
+                    deltas, session.options.speak, line, voice, session.mind.language, speed, format
+                )
             )
 
 

@@ -102,7 +102,7 @@ class StandIn:
         for path in dict.fromkeys(dialect.path for dialect in served):
             here = [dialect for dialect in served if dialect.path == path]
             app.router.add_get(path, partial(self._connect, here))
-        app.router.add_post("/v1/audio/speech", SpeechApi(language).handle)
+        app.router.add_post("/v1/audio/speech", SpeechApi(language, self.options.speak).handle)
         app.router.add_get("/sessions", self._sessions)
         app.router.add_get("/faults", self._show_faults)
         app.router.add_post("/faults", self._set_faults)

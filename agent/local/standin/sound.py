@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from agent.local import g711
 from agent.local.audio import BYTES_PER_SAMPLE, SERVICE_RATE, resample
-from agent.local.speech import speech
+from agent.local.speech import Speak
 
 DELTA_MS = 200
 """Audio in one ``response.output_audio.delta``."""
@@ -78,9 +78,11 @@ class Delta:
 
 
 @lru_cache(maxsize=512)
-def deltas(text: str, voice: str, language: str, speed: float, format: Format) -> Sequence[Delta]:
+def deltas(
+    speak: Speak, text: str, voice: str, language: str, speed: float, format: Format
+) -> Sequence[Delta]:
     """``text`` spoken, ready to be sent. Made once for all sessions that say the same."""
-    pcm = speech.say(text, voice=voice, language=language, speed=speed)
+    pcm = speak(text, voice=voice, language=language, speed=speed)
     sound = pcm
     if format.law is not None:
         sound = g711.encode(resample(pcm, SERVICE_RATE, g711.RATE), format.law)

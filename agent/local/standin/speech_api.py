@@ -11,7 +11,7 @@ import numpy as np
 from aiohttp import web
 
 from agent.local.audio import SERVICE_RATE, resample
-from agent.local.speech import speech
+from agent.local.speech import Speak
 from agent.local.standin.handshake import WRONG_KEY, Hello
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusal import (
@@ -39,8 +39,9 @@ FORMATS = (*_ENCODINGS, "pcm")
 class SpeechApi:
     """Speaks in ``language`` whatever it is sent."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, speak: Speak) -> None:
         self._language = language
+        self._speak = speak
 
     async def handle(self, request: web.Request) -> web.Response:
         try:
@@ -87,7 +88,7 @@ class SpeechApi:
         return wanted
 
     def _spoken(self, wanted: dict[str, Any]) -> bytes:
-        pcm = speech.say(
+        pcm = self._speak(
             wanted["input"],
             voice=str(wanted["voice"]),
             language=self._language,

@@ -1,0 +1,42 @@
+"""A worker of ours, as `agent dev` runs it, for measurements that need no other beside it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from agent.environment import without_accounts
+from agent.local.livekit_server import LiveKitAddress
+from agent.local.process import Child
+
+OURS = (sys.executable, "-m", "agent", "dev")
+
+
+@asynccontextmanager
+async def our_worker(
+    address: LiveKitAddress, service_url: str, agent_name: str, **environ: str
+) -> AsyncIterator[Child]:
+    """Registered and ready; ``service_url`` without ``/v1``."""
+    given = worker_environ(address, service_url, agent_name)
+    child = Child("Our worker", OURS, environ={**given, **environ})
+    async with child:
+        await child.line_with("registered worker")
+        yield child
+
+
+def worker_environ(address: LiveKitAddress, service_url: str, agent_name: str) -> Mapping[str, str]:
+    """The environment of a worker that talks to a stand-in."""
+    return {
+        **without_accounts(os.environ),
+        "LIVEKIT_URL": address.url,
+        "LIVEKIT_API_KEY": address.api_key,
+        "LIVEKIT_API_SECRET": address.api_secret,
+        "LIVEKIT_AGENT_NAME": agent_name,
+        "OPENAI_BASE_URL": f"{service_url}/v1",
+        "OPENAI_API_KEY": "stand-in",
+        "REALTIME_SERVICE": "openai",
+        "REALTIME_INSTRUCTIONS": "Be brief.",
+        "AGENT_HTTP_HOST": "127.0.0.1",
+    }

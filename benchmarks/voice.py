@@ -1,0 +1,195 @@
+"""How soon a voice of one's own is heard: ``python -m benchmarks.voice [--calls N] [--json]``.
+
+``sentence``: in a text-only session, from the moment at which the service has sent the first
+sentence of an answer to its first sound at the caller, less the time that the TTS itself took.
+``greeting``: from the job's request to the first sound of a stored greeting, with a model that
+takes three seconds to connect. ``leaked``: audio that the service sends to a text-only session all
+the same, and how much of it the caller heard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from agent.cli.call import spoken
+from agent.cli.running import run_until_signal, say
+from agent.errors import AgentError, LiveKitError
+from agent.local.audio import SERVICE_RATE, write_wav
+from agent.local.caller import Caller
+from agent.local.livekit_server import LiveKitAddress, LiveKitServer
+from agent.local.speech import speech
+from agent.local.standin import StandIn, StandInOptions
+from agent.local.standin.faults import parse_fault
+from agent.local.standin.script import Script, Turn
+from agent.voice.greeting import words_file
+from benchmarks.chirp import chirp
+from benchmarks.ours import our_worker
+
+QUESTION = "what are your opening hours"
+ANSWER = "From noon until ten. Shall I book a table? We have a few left for this evening."
+FIRST_SENTENCE_ENDS = "ten."
+SCRIPT = Script(greeting="Hello.", turns=(Turn(hear=(QUESTION,), say=ANSWER),), otherwise=ANSWER)
+OWN_VOICE = "ash"
+"""What the TTS is told to speak with; the service's own voice is another."""
+CONNECT_MS = 3000
+LEAKED_DELTAS = 1000
+DELTA_SECONDS = 0.2
+ASKED = "received job request"
+
+
+@dataclass(slots=True, eq=False)
+class TimedVoice:
+    """Speech that knows when it was made, and for which voice; the service's own is a chirp of
+    ``leak_seconds``."""
+
+    leak_seconds: float = 1.0
+    made: list[tuple[float, float]] = field(default_factory=list)
+    """Of the TTS: when it was asked and when it was done, by ``time.time``."""
+
+    def __call__(
+        self, text: str, *, voice: str = "alloy", language: str = "en-us", speed: float = 1.0
+    ) -> bytes:
+        if voice != OWN_VOICE:
+            return chirp(self.leak_seconds, SERVICE_RATE)
+        asked = time.time()
+        pcm = speech.say(text, voice=voice, language=language, speed=speed)
+        self.made.append((asked, time.time()))
+        return pcm
+
+
+async def sentence_ms(address: LiveKitAddress, calls: int) -> list[float]:
+    """Milliseconds from a first sentence to its sound, for each of ``calls`` answers."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        log, voice = Path(folder) / "events.jsonl", TimedVoice()
+        options = StandInOptions(script=SCRIPT, speak=voice, log=log)
+        environ = {"AGENT_VOICE_FROM": "tts", "AGENT_TTS_VOICE": OWN_VOICE}
+        async with (
+            StandIn(options) as stand_in,
+            our_worker(address, stand_in.url, "voice", **environ),
+            Caller(address, "voice", agent_name="voice") as caller,
+        ):
+            await _heard(caller, caller.joined_at)
+            for _ in range(calls):
+                await caller.quiet(1.0, 15)
+                asked = await caller.say(spoken(QUESTION))
+                heard = time.time() - time.monotonic() + await _heard(caller, asked)
+                complete = _said(log)[-1]
+                took = next(done - began for began, done in voice.made if began > complete)
+                found.append((heard - complete - took) * 1000)
+                say(f"  … the first sentence was heard after {found[-1]:.0f} ms")
+    return found
+
+
+async def leaked(address: LiveKitAddress, deltas: int = LEAKED_DELTAS) -> dict[str, float]:
+    """What of ``deltas`` pieces of audio in a text-only session was dropped, and heard."""
+    voice = TimedVoice(leak_seconds=deltas * DELTA_SECONDS)
+    options = StandInOptions(script=SCRIPT, speak=voice, pace=200.0)
+    environ = {"AGENT_VOICE_FROM": "tts", "AGENT_TTS_VOICE": OWN_VOICE}
+    async with (
+        StandIn(options) as stand_in,
+        our_worker(address, stand_in.url, "leak", **environ),
+        Caller(address, "leak", agent_name="leak") as caller,
+    ):
+        await _heard(caller, caller.joined_at)
+        await caller.quiet(1.0, 15)
+        stand_in.faults["audio-in-text-session"] = parse_fault("audio-in-text-session")
+        before = len(caller.hearing.speech)
+        await caller.say(spoken(QUESTION))
+        (session,) = stand_in.record.sessions.values()
+        deadline = time.monotonic() + 20
+        while session.sent["response.output_audio.done"] < 1:
+            if not await caller.more(deadline):
+                raise LiveKitError("The stand-in sent no audio.")
+        # What leaks is heard within this, or never: it left far faster than it plays.
+        await caller.quiet(2.0, 10)
+        sent = session.sent["response.output_audio.delta"]
+        return {"deltas": sent, "frames_heard": len(caller.hearing.speech) - before}
+
+
+async def greeting_ms(address: LiveKitAddress, calls: int) -> list[float]:
+    """Milliseconds from a job's request to the greeting, for each of ``calls`` calls."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        audio = Path(folder) / "greeting.wav"
+        write_wav(audio, chirp(2.0, SERVICE_RATE), SERVICE_RATE)
+        words_file(audio).write_text("A chirp.")
+        environ = {"AGENT_GREETING_AUDIO": str(audio)}
+        options = StandInOptions(script=SCRIPT, connect_ms=CONNECT_MS)
+        async with (
+            StandIn(options) as stand_in,
+            our_worker(address, stand_in.url, "greeting", **environ) as worker,
+        ):
+            for number in range(calls):
+                asking = asyncio.create_task(_moment(worker.line_with(ASKED)))
+                async with Caller(address, f"greeting-{number}", agent_name="greeting") as caller:
+                    heard = await _heard(caller, caller.joined_at)
+                found.append((heard - await asking) * 1000)
+                say(f"  … the stored greeting was heard after {found[-1]:.0f} ms")
+                await asyncio.sleep(5)  # the next process warms up
+    return found
+
+
+async def _moment(waited: Any) -> float:
+    await waited
+    return time.monotonic()
+
+
+async def _heard(caller: Caller, since: float) -> float:
+    heard = await caller.speech_after(since, 20)
+    if heard is None:
+        raise LiveKitError("The agent said nothing.")
+    return heard
+
+
+def _said(log: Path) -> list[float]:
+    """When each answer's first sentence was complete, by ``time.time``."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [
+        line["time"]
+        for line in lines
+        if line["event"].get("type") == "response.output_text.delta"
+        and FIRST_SENTENCE_ENDS in line["event"]["delta"]
+    ]
+
+
+async def _measure(arguments: argparse.Namespace) -> int:
+    async with LiveKitServer(say) as server:
+        sentences = await sentence_ms(server.address, arguments.calls)
+        greetings = await greeting_ms(server.address, arguments.calls)
+        leak = await leaked(server.address)
+    result: dict[str, dict[str, float]] = {
+        "sentence_ms": {"median": round(median(sentences)), "most": round(max(sentences))},
+        "greeting_ms": {"median": round(median(greetings)), "most": round(max(greetings))},
+        "leaked": leak,
+    }
+    if arguments.json:
+        print(json.dumps(result))
+        return 0
+    for name, figures in result.items():
+        print(name, "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.voice", description=__doc__)
+    parser.add_argument("--calls", type=int, default=7, help="of each kind (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    try:
+        return run_until_signal(_measure(parser.parse_args()))
+    except AgentError as error:
+        say(str(error))
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
