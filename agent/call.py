@@ -16,8 +16,9 @@ from livekit.agents.voice.room_io import RoomOptions
 from agent.errors import Problem
 from agent.multimodal import MultimodalAgent, load_instructions
 from agent.overrides import take_metadata
+from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice
-from agent.realtime.wire import WireSession, open_socket
+from agent.realtime.wire_session import WireSession
 from agent.session import agent_session, local_gate
 from agent.settings import Settings
 from agent.voice.greeting import Greeting, load_greeting
@@ -57,8 +58,7 @@ async def handle_call(
     opening = asyncio.create_task(open_socket(settings.endpoint))
     notices = Notices(ctx.room)
     wire = WireSession(
-        settings.endpoint,
-        settings.session,
+        settings.ways,
         opening=opening,
         on_notice=notices.tell,
         gate=local_gate(settings),

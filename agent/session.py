@@ -14,7 +14,7 @@ from livekit.agents import (
 from livekit.agents.voice import SpeechHandle
 
 from agent.realtime.model import RealtimeSession, realtime_model
-from agent.realtime.wire import WireSession
+from agent.realtime.wire_session import WireSession
 from agent.settings import Settings
 from agent.voice.gate import Gate
 from agent.voice.speaker import speaker

@@ -27,6 +27,7 @@ from agent.realtime.endpoint import (
 )
 from agent.realtime.parameters import MODEL, SessionParameters
 from agent.realtime.rules import Context
+from agent.realtime.way import Way
 
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _OPENAI_HOST = "api.openai.com"
@@ -188,6 +189,11 @@ class Settings(LiveKitSettings):
             self.openai_api_key.get_secret_value(),
             self.context,
         )
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The services that a call may be connected to, in the order in which they are taken."""
+        return (Way(self.endpoint, self.session),)
 
 
 def read_livekit_settings(

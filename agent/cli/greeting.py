@@ -15,7 +15,8 @@ from agent.check import read_settings
 from agent.cli.running import alive, run_until_signal, say
 from agent.errors import AgentError, LocalError, ServiceError
 from agent.multimodal import VERBATIM
-from agent.realtime.wire import Wire, WireSession
+from agent.realtime.wire import Wire
+from agent.realtime.wire_session import WireSession
 from agent.settings import Settings
 from agent.voice.greeting import RATE, words_file
 from agent.voice.speaker import speaker
@@ -68,7 +69,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 async def _from_model(settings: Settings, text: str) -> bytes:
     """The model's own voice, as 16-bit PCM."""
-    session = WireSession(settings.endpoint, settings.session)
+    session = WireSession(settings.ways)
     try:
         wire = await session.ws_connect("")
     except Exception as error:

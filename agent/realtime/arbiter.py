@@ -32,6 +32,11 @@ class Arbiter:
             return False
         return True
 
+    @property
+    def waiting(self) -> list[Event]:
+        """Requests that have not left."""
+        return list(self._waiting)
+
     def next(self) -> Event | None:
         """The request whose turn it is, if any."""
         if self._conversation.busy or not self._waiting:

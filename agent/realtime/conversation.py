@@ -6,7 +6,6 @@ in flight, how much audio waits uncommitted, which items there are and how much 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +22,6 @@ class Item:
 
     call_id: str | None = None
     """Of a function call."""
-    spoken: bool = False
-    """The agent's words, whole: its response is done."""
     audio_ms: float = 0.0
     """The agent's audio that came for it, or what a truncation left of that."""
     truncated: bool = False
@@ -121,7 +118,6 @@ class Conversation:
             case "response.output_item.added" | "response.output_item.done":
                 if not self._is_aside(event.get("response_id")):
                     self._add(as_object(event.get("item")))
-                    self._note_spoken(event)
             case "conversation.item.deleted":
                 self.items.pop(str(event.get("item_id")), None)
             case "input_audio_buffer.committed":
@@ -171,7 +167,7 @@ class Conversation:
             del self._asides_asked[:1]
             return
         self.active = response_id
-        if self.unconfirmed is not None and _answers(self.unconfirmed, response):
+        if self.unconfirmed is not None and answers(self.unconfirmed, response):
             self.unconfirmed = None
 
     def _is_aside(self, response_id: Any) -> bool:
@@ -213,20 +209,6 @@ class Conversation:
             if item.get("type") == "function_call" and isinstance(item.get("call_id"), str):
                 known.call_id = item["call_id"]
 
-    def _note_spoken(self, event: Event) -> None:
-        item = as_object(event.get("item"))
-        known = self.items.get(str(item.get("id")))
-        if known is not None and item.get("type") == "message":
-            known.spoken = event.get("type") == "response.output_item.done"
-
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of what the agent said that is not among ``heard``, and has not been cut."""
-        return [
-            item_id
-            for item_id, item in self.items.items()
-            if item.spoken and not item.truncated and item_id not in heard
-        ]
-
     def _arrived(self, item_id: Any) -> None:
         self._creating = {
             event_id: coming for event_id, coming in self._creating.items() if coming != item_id
@@ -238,7 +220,7 @@ def is_aside(event: Event) -> bool:
     return as_object(event.get("response")).get("conversation") == "none"
 
 
-def _answers(create: Event, response: dict[str, Any]) -> bool:
+def answers(create: Event, response: dict[str, Any]) -> bool:
     """Whether ``response`` is the one that ``create`` asked for, as far as can be told: the
     service may have begun another by itself."""
     asked = as_object(create.get("response")).get("metadata")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import aiohttp
+from livekit.agents import APIConnectOptions
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 from livekit.plugins import openai
 from openai.types.realtime import AudioTranscription, RealtimeAudioInputTurnDetection
@@ -15,7 +17,7 @@ from agent.errors import Violation
 from agent.realtime.complete import SOME_MODEL
 from agent.realtime.dialects import Event
 from agent.realtime.parameters import SessionParameters, find
-from agent.realtime.wire import WireSession
+from agent.realtime.wire_session import WireSession
 
 logger = logging.getLogger("agent.realtime")
 
@@ -23,6 +25,8 @@ logger = logging.getLogger("agent.realtime")
 _NO_KEY = "the wire holds the key"
 _NO_URL = "http://wire.invalid/v1"
 _SOME_VOICE = "marin"
+CONNECT_SECONDS = 60.0
+"""The engine's patience with the wire, which has a shorter one."""
 
 _TURN_DETECTION: TypeAdapter[RealtimeAudioInputTurnDetection] = TypeAdapter(
     RealtimeAudioInputTurnDetection
@@ -69,6 +73,28 @@ class RealtimeSession(openai.realtime.RealtimeSession):
             self.send_event(_update(given))
         return []
 
+    def truncate(
+        self,
+        *,
+        message_id: str,
+        modalities: list[Literal["text", "audio"]],
+        audio_end_ms: int,
+        audio_transcript: NotGivenOr[str] = NOT_GIVEN,
+    ) -> None:
+        """Cut a message where the caller stopped hearing it.
+
+        Upstream tells the service where, and keeps the whole of it for a replay (1.8.9, defect
+        D5); the wire is what replays, and is told the words.
+        """
+        if is_given(audio_transcript):
+            self._wire.played(message_id, audio_transcript)
+        super().truncate(
+            message_id=message_id,
+            modalities=modalities,
+            audio_end_ms=audio_end_ms,
+            audio_transcript=audio_transcript,
+        )
+
     async def aclose(self) -> None:
         """Close without raising what the connection died of.
 
@@ -111,7 +137,9 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
         and AudioTranscription.model_validate(transcription),
         api_key=_NO_KEY,
         base_url=_NO_URL,
+        # The wire tries again, and moves to another connection before this one ends.
         max_session_duration=None,
+        conn_options=APIConnectOptions(max_retry=0, timeout=CONNECT_SECONDS),
     )
 
 

@@ -13,8 +13,9 @@ from agent.errors import ServiceError
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.io_loop import io_loop
 
-HEARTBEAT_SECONDS = 10.0
-"""Without a pong for half as long again the socket counts as dead."""
+HEARTBEAT_SECONDS = 3.0
+"""After this long without a frame the service is asked whether it is there. Without a pong for
+half as long again the socket counts as dead; upstream never asks (1.8.9, defect D7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,20 @@ class Inbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._items: deque[str | Closed] = deque()
+        self._items: deque[str | Closed | None] = deque()
         self._filled = asyncio.Event()
 
-    def put(self, item: str | Closed) -> None:
+    @property
+    def empty(self) -> bool:
+        return not self._items
+
+    def put(self, item: str | Closed | None) -> None:
         """From any thread."""
         self._items.append(item)
         with contextlib.suppress(RuntimeError):  # the job is over and its loop closed
             self._loop.call_soon_threadsafe(self._filled.set)
 
-    async def get(self) -> str | Closed:
+    async def get(self) -> str | Closed | None:
         while not self._items:
             self._filled.clear()
             if not self._items:
@@ -77,11 +82,16 @@ class ServiceSocket:
         self._outgoing.append(text)
         io_loop().call_soon(self._flush)
 
-    def deliver(self, text: str) -> None:
-        """Let ``receive`` return ``text`` as if the service had sent it."""
-        self._inbox.put(text)
+    @property
+    def drained(self) -> bool:
+        """Nothing has come that was not received."""
+        return self._inbox.empty
 
-    async def receive(self) -> str | Closed:
+    def wake(self) -> None:
+        """Let ``receive`` return ``None``."""
+        self._inbox.put(None)
+
+    async def receive(self) -> str | Closed | None:
         """The next text frame; after the last one, ``Closed``."""
         return await self._inbox.get()
 

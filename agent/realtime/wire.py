@@ -4,11 +4,11 @@ The plugin's engine touches the network in four places: ``http_session.ws_connec
 ``send_str``, ``receive`` and ``close`` on what that returned. ``WireSession`` is the first,
 ``Wire`` the other three, so every event in both directions passes through here:
 
-    plugin ─► complete ─► arbiter ─► dialect ─► guard ─► socket ─► service
-           ◄─ echo ◄─ arbiter ◄─ conversation ◄─ dialect ◄─────────┘
+    plugin ─► gate ─► complete ─► leg ─► service
+           ◄─ watch ◄─ floor ◄─ history ◄─ leg ◄─┘
 
-The conversation is told of every event that leaves and of every one that comes; arbiter and
-guard ask it. It, the arbiter and the echo read GA, the guard the service's own spelling.
+The engine sees one connection from the beginning of a call to its end. Beneath it there is one leg
+after another: the next is made when one is lost, and before it expires.
 """
 
 from __future__ import annotations
@@ -17,146 +17,98 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import Callable, Collection
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import aiohttp
-from livekit.agents import APIConnectionError
 
 from agent.errors import ServiceError, Violation
-from agent.realtime import standing
-from agent.realtime.arbiter import Arbiter
-from agent.realtime.complete import SOME_MODEL, complete
-from agent.realtime.conversation import Conversation
-from agent.realtime.dialects import Event, to_ga, to_service
-from agent.realtime.echo import Echo
-from agent.realtime.endpoint import Endpoint
-from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
-from agent.realtime.parameters import SessionParameters
+from agent.realtime.accepted import Accepted
+from agent.realtime.conversation import as_object
+from agent.realtime.dialects import Event
+from agent.realtime.echo import Difference
+from agent.realtime.floor import Floor, ended
+from agent.realtime.guard import appended_bytes, error_event, parse
+from agent.realtime.history import History, responding
+from agent.realtime.leg import Leg
+from agent.realtime.legs import Legs, lost
+from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
+from agent.realtime.microphone import Microphone
+from agent.realtime.roller import Roller
+from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch
-from agent.voice.gate import Gate
+from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
 
-CONNECT_SECONDS = 10.0
-
-_FATAL_STATUS = {400, 401, 403, 404}
-"""HTTP status of a handshake that will be refused again however often it is tried."""
-
-
-class WireSession:
-    """Stands in for the ``aiohttp.ClientSession`` that the plugin connects with.
-
-    ``opening``, where given, is a connection that was begun before the plugin asked; the first
-    ``ws_connect`` takes it over.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        parameters: SessionParameters,
-        *,
-        opening: asyncio.Task[ServiceSocket] | None = None,
-        on_notice: Callable[[Notice], None] | None = None,
-        gate: Gate | None = None,
-    ) -> None:
-        self._endpoint = endpoint
-        self._parameters = parameters
-        self._guard = Guard(endpoint.dialect, endpoint.context)
-        self._opening = opening
-        self._on_notice = on_notice
-        self._gate = gate
-        self._wire: Wire | None = None
-
-    def hear(self, speaking: bool) -> None:
-        """The caller has begun to speak, or has ended: with a ``gate``, audio leaves or not."""
-        if self._wire is not None:
-            self._wire.hear(speaking)
-
-    def judge(self, event: Event) -> list[Violation]:
-        """What ``event``, in GA, would be refused for if it were to leave now."""
-        if self._wire is not None:
-            return self._wire.judge(event)
-        return self._guard.check(to_service(event, self._endpoint.dialect))
-
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of the agent's items, as far as they are complete, that are not among ``heard``."""
-        return self._wire.unheard(heard) if self._wire is not None else []
-
-    async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
-        """A wire to the service. Where the plugin would connect, and with which key, is not
-        looked at: the endpoint says both. Raises ``APIConnectionError``, which says whether the
-        plugin may try again."""
-        opening, self._opening = self._opening, None
-        try:
-            socket = await (opening or open_socket(self._endpoint))
-        except ServiceError as error:
-            logger.error("%s", error)
-            retryable = error.status not in _FATAL_STATUS
-            raise APIConnectionError(str(error), retryable=retryable) from error
-        logger.info("connected to the Realtime service at %s", self._endpoint.host)
-        self._wire = Wire(
-            socket,
-            self._endpoint,
-            self._parameters,
-            self._guard,
-            on_notice=self._on_notice,
-            gate=self._gate,
-        )
-        return self._wire
-
-    async def aclose(self) -> None:
-        """Let go of a connection that nobody took over."""
-        if self._opening is not None:
-            self._opening.cancel()
-            for result in await asyncio.gather(self._opening, return_exceptions=True):
-                if isinstance(result, ServiceSocket):
-                    await result.close()
+STALE_SECONDS = 9.0
+"""A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
+came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
 
 
-async def open_socket(endpoint: Endpoint) -> ServiceSocket:
-    return await ServiceSocket.open(endpoint, timeout_seconds=CONNECT_SECONDS)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An event that waits for a connection."""
+
+    event: Event
+    pieces: Sequence[Piece] = ()
+    """Audio that has to come before it."""
 
 
 class Wire:
-    """One connection, in GA towards the plugin and in the service's dialect towards it."""
+    """One connection as the plugin sees it, in GA."""
 
     def __init__(
         self,
         socket: ServiceSocket,
-        endpoint: Endpoint,
-        parameters: SessionParameters,
-        guard: Guard,
+        link: Link,
         *,
         on_notice: Callable[[Notice], None] | None = None,
         gate: Gate | None = None,
     ) -> None:
-        self._socket = socket
-        self._endpoint = endpoint
-        self._dialect = endpoint.dialect
-        self._session = parameters.as_session()
-        self._model = str(parameters["model"] or SOME_MODEL)
-        self._guard = guard
-        self._conversation = Conversation()
-        self._arbiter = Arbiter(self._conversation)
-        self._echo = Echo()
-        self._watch = Watch(text_only=parameters["output_modalities"] == ["text"])
+        self._link = link
         self._on_notice = on_notice
         self._gate = gate
-        self._configured = False
+        self._history, self._accepted, self._floor = History(), Accepted(), Floor()
+        self._microphone = Microphone()
+        self._watch = Watch(text_only=link.way.parameters["output_modalities"] == ["text"])
+        self._legs = Legs(link, self._accepted, self._history)
+        self._leg = Leg(socket, link.way)
+        self._connected = True
+        self._closing = False
         self._numbers = itertools.count(1)
+        self._first_update: Event | None = None
+        self._configured = False
+        self._detection: Event = {}
+        """The service's own detection of turns; empty where it is off."""
+        self._transcribes = False
+        self._closing_legs: list[asyncio.Task[None]] = []
+        self._asked_at: dict[str, float] = {}
+        """When the engine asked for an answer, by event id."""
+        self._asked_again = False
+        """The answer that is awaited was lost once already."""
+        self._committing: deque[Held] = deque()
+        """Commits that the service has not confirmed, with their audio."""
+        self._held: list[Held] = []
+        self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
+        self._roller = Roller(self._legs, self._moment, self._switch)
+        self._roller.follow(self._leg)
+        self._running = asyncio.create_task(self._run())
+
+    # What the plugin calls.
 
     async def send_str(self, text: str) -> None:
         """Take an event of the plugin. One that breaks a rule is answered here and not sent."""
         size = appended_bytes(text)
         if size is not None:
-            if self._gate is None:
-                self._send_audio(text, size)
-            else:
-                for piece in self._gate.take((text, size), size / BYTES_PER_MS[PCM]):
-                    self._send_audio(*piece)
+            pieces = [(text, size)]
+            if self._gate is not None:
+                pieces = list(self._gate.take((text, size), size / BYTES_PER_MS[PCM]))
+            self._hear(pieces)
             return
         event = parse(text)
         if isinstance(event, Violation):
@@ -167,94 +119,319 @@ class Wire:
         if event.get("event_id") is None:
             # So that the service's answer can be told to belong to it.
             event["event_id"] = f"event_wire_{next(self._numbers)}"
-        if event.get("type") == "session.update" and isinstance(event.get("session"), dict):
-            first, self._configured = not self._configured, True
-            event = complete(event, self._session, self._dialect, first=first, model=self._model)
-        settled = standing.settled(self._conversation, event)
-        if settled is None:
-            logger.debug("left out, there is nothing to do: %s", event["type"])
-        elif self._arbiter.admits(settled):
-            self._leave(settled)
+        if responding(event):
+            self._asked_at[str(event["event_id"])] = time.monotonic()
+        if self._connected:
+            self._send(event)
+        else:
+            self._hold(event)
+
+    async def receive(self) -> aiohttp.WSMessage:
+        """The next event for the plugin: the service's, or one of ours."""
+        text = await self._for_plugin.get()
+        if text is None:
+            return aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, None, None)
+        return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
+
+    async def close(self) -> None:
+        """Let go of the service. A second time nothing happens."""
+        if self._closing:
+            return
+        self._closing = True
+        self._roller.leave()
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        await asyncio.gather(self._leg.close(), *self._closing_legs)
+        self._for_plugin.put_nowait(None)
+        if self._watch.leaked_audio_ms:
+            logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
+        logger.info("closed the connection to %s", self._leg.host)
+
+    # What the rest of the call asks of it.
 
     def hear(self, speaking: bool) -> None:
         """The caller has begun to speak, or has ended."""
         if self._gate is not None:
-            for piece in self._gate.open() if speaking else self._gate.close():
-                self._send_audio(*piece)
-
-    async def receive(self) -> aiohttp.WSMessage:
-        """The next event for the plugin: the service's, or a refusal of ours."""
-        while True:
-            frame = await self._socket.receive()
-            if isinstance(frame, Closed):
-                logger.warning("%s closed the connection (%s)", self._endpoint.host, frame.code)
-                return aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, frame.code, frame.reason)
-            text = self._take(frame)
-            if text is not None:
-                return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
-
-    async def close(self) -> None:
-        await self._socket.close()
-        if self._watch.leaked_audio_ms:
-            logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
-        logger.info("closed the connection to %s", self._endpoint.host)
-
-    def _send_audio(self, text: str, size: int) -> None:
-        self._conversation.audio_sent(size)
-        self._socket.send(text)
-
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        return self._conversation.unheard(heard)
+            self._hear(self._gate.open() if speaking else self._gate.close())
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
-        event = standing.settled(self._conversation, event) or event
-        said = to_service(event, self._dialect)
-        return self._guard.check(said) or standing.violations(self._conversation, event)
+        return self._leg.judge(event)
 
-    def _leave(self, event: Event) -> None:
-        """The last look, and out. An event that waited is judged as things stand now."""
-        violations = self.judge(event)
-        text = violations[0] if violations else serialise(to_service(event, self._dialect))
-        if isinstance(text, Violation):
-            self._refuse(event, text)
-        else:
-            self._conversation.sent(event)
-            self._socket.send(text)
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
+        return self._history.unheard(heard)
+
+    def played(self, item_id: str, text: str) -> None:
+        """Of the agent's item, interrupted, the caller has heard ``text``."""
+        self._history.heard(item_id, text)
+
+    def roll_over(self) -> None:
+        """Move to another connection at the next quiet moment."""
+        self._roller.hurry()
+
+    # Towards the service.
+
+    def _hear(self, pieces: Iterable[Piece]) -> None:
+        speaking = self._floor.sentence or not self._detection
+        for piece in pieces:
+            now = time.monotonic()
+            self._microphone.take(piece, now, speaking=speaking, connected=self._connected)
+            if self._connected:
+                self._leg.send_audio(piece)
+
+    def _send(self, event: Event) -> None:
+        kind = event.get("type")
+        if kind == "session.update" and isinstance(event.get("session"), dict):
+            event = self._leg.way.completed(event, first=self._first_update is None)
+            self._first_update = self._first_update or event
+        if self._is_past(event):
+            self._correct(event)
+        elif (admitted := self._leg.admitted(event)) is not None:
+            self._leave(admitted)
+
+    def _leave(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
+        """``pieces`` is the audio that a commit is about, if not all that there is."""
+        if self._is_stale(event):
+            logger.warning("not sent, it waited too long: %s", event["event_id"])
+            return
+        if violation := self._leg.leave(event):
+            self._refuse(event, violation)
+            return
+        self._history.sent(event)
+        self._accepted.sent(event)
+        self._floor.sent(event)
+        match event["type"]:
+            case "input_audio_buffer.commit":
+                kept = self._microphone.clear() if pieces is None else pieces
+                self._committing.append(Held(event, kept))
+            case "input_audio_buffer.clear":
+                self._microphone.clear()
+            case "session.update":
+                self._note_settings()
+
+    def _is_stale(self, event: Event) -> bool:
+        asked = self._asked_at.get(str(event.get("event_id")))
+        return asked is not None and time.monotonic() - asked > STALE_SECONDS
+
+    def _is_past(self, event: Event) -> bool:
+        """Whether ``event`` changes an item that the service knows by our words only."""
+        kind, item_id = event.get("type"), str(event.get("item_id"))
+        if kind not in ("conversation.item.truncate", "conversation.item.delete"):
+            return False
+        if kind == "conversation.item.truncate" and item_id in self._leg.told:
+            return True
+        return item_id in self._history and item_id not in self._leg.conversation.items
+
+    def _correct(self, event: Event) -> None:
+        """Change such an item: what stands for its sound is a text, which cannot be truncated."""
+        self._history.sent(event)
+        self._legs.catch_up(self._leg)
+        if event["type"] == "conversation.item.delete":
+            self._tell({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+
+    def _hold(self, event: Event) -> None:
+        """Keep ``event`` for the next connection."""
+        match event.get("type"):
+            case "response.cancel":
+                # What it is about has ended with the connection, or was never begun.
+                self._held = [held for held in self._held if not responding(held.event)]
+            case "input_audio_buffer.clear":
+                self._microphone.clear()
+            case "input_audio_buffer.commit":
+                self._held.append(Held(event, self._microphone.clear()))
+            case _:
+                self._held.append(Held(event))
 
     def _refuse(self, event: Event, violation: Violation) -> None:
         logger.error("not sent: %s", violation.message)
-        self._socket.deliver(json.dumps(error_event(violation, event)))
+        self._tell(error_event(violation, event))
 
-    def _take(self, frame: str) -> str | None:
-        """A frame of the service, or of ours, as the plugin should have it; ``None``: not."""
-        event = parse(frame)
-        if isinstance(event, Violation):
-            logger.warning("%s sent what is no event: %.200s", self._endpoint.host, frame)
+    # Towards the plugin.
+
+    def _tell(self, event: Event) -> None:
+        self._for_plugin.put_nowait(json.dumps(event))
+
+    async def _run(self) -> None:
+        """Take what comes, from one leg after another, until there is none to be had."""
+        try:
+            while True:
+                leg = self._leg
+                frame = await leg.receive()
+                if leg is not self._leg or frame is None:
+                    continue
+                closed = frame if isinstance(frame, Closed) else self._take(frame)
+                if closed is not None:
+                    await self._recover(lost(leg, closed))
+        except ServiceError as error:
+            logger.error("%s", error)
+            self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
+        finally:
+            self._for_plugin.put_nowait(None)
+
+    def _take(self, frame: str) -> Closed | None:
+        """A frame of the service; ``Closed`` where it means the end of the connection."""
+        leg = self._leg
+        read = leg.read(frame)
+        if read is None:
             return None
-        if self._dialect.flat:
-            event = to_ga(event, self._dialect)
-            frame = json.dumps(event)
-        if self._arbiter.swallows(event):
-            logger.debug("a race was lost, nothing to do: %s", event["error"].get("message"))
+        event, text = read
+        if (reason := gone_for_good(event)) and self._link.has_another_way:
+            return Closed(FATAL_CLOSE, reason)
+        if self._is_for_us(event):
             return None
-        if event.get("type") == "session.updated":
-            self._compare(event.get("session"))
-        self._conversation.received(event)
+        hidden = leg.hides(event)
+        for difference in leg.note(event):
+            self._notify(differing(difference))
+        self._note(event, hidden=hidden)
         for notice in self._watch.notices(event):
-            self._tell(notice)
-        while (waiting := self._arbiter.next()) is not None:
+            self._notify(notice)
+        while (waiting := leg.arbiter.next()) is not None:
             self._leave(waiting)
-        return frame if self._watch.lets_through(event) else None
+        if not hidden and self._watch.lets_through(event):
+            self._for_plugin.put_nowait(text)
+        self._roller.look()
+        return None
 
-    def _tell(self, notice: Notice) -> None:
-        logger.log(notice.level, "%s: %s", self._endpoint.host, notice)
+    def _is_for_us(self, event: Event) -> bool:
+        """Whether ``event`` is dealt with here, and nothing for the engine."""
+        if event.get("type") != "error":
+            return False
+        error = as_object(event.get("error"))
+        if error.get("code") == "session_expired":
+            logger.warning("%s: %s", self._leg.host, error.get("message"))
+            return True
+        first = self._first_update
+        if first is None or self._configured or error.get("event_id") != first["event_id"]:
+            return False
+        # Services have refused a session's first settings and taken them when asked again; a call
+        # with settings that nobody chose is worse than either.
+        logger.warning("%s refused the session's settings: %s", self._leg.host, error)
+        self._leg.note(event)
+        self._accepted.received(event)
+        self._configured = True
+        self._leave({**first, "event_id": f"event_wire_{next(self._numbers)}"})
+        return True
+
+    def _note(self, event: Event, *, hidden: bool) -> None:
+        """Remember what ``event`` means for the call."""
+        self._accepted.received(event)
+        if not hidden:
+            self._history.received(event)
+        unasked = bool(self._detection) and self._detection.get("create_response") is not False
+        self._floor.received(event, answers_unasked=unasked)
+        match event.get("type"):
+            case "session.updated":
+                self._configured = True
+                self._link.had()
+                self._note_settings()
+            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
+                kept = self._committing.popleft().pieces if self._committing else None
+                pieces = kept if kept is not None else self._microphone.clear()
+                self._history.committed(event["item_id"], pieces, awaited=self._transcribes)
+            case "response.done" if as_object(event.get("response")).get("status") == "completed":
+                self._asked_again = False
+
+    def _note_settings(self) -> None:
+        settings = as_object(as_object(self._accepted.session.get("audio")).get("input"))
+        self._detection = as_object(settings.get("turn_detection"))
+        self._transcribes = bool(settings.get("transcription"))
+
+    def _notify(self, notice: Notice) -> None:
+        logger.log(notice.level, "%s: %s", self._leg.host, notice)
         if self._on_notice is not None:
             self._on_notice(notice)
 
-    def _compare(self, got: Any) -> None:
-        asked = self._conversation.asked()
-        if asked is not None and isinstance(got, dict):
-            for difference in self._echo.differences(asked, got):
-                detail = {"setting": difference.path, "asked": difference.asked}
-                self._tell(Notice("setting_differs", {**detail, "got": difference.got}))
+    # From one leg to the next.
+
+    async def _recover(self, error: ServiceError) -> None:
+        """The leg is lost: have another. Raises ``ServiceError`` where there is none to be had."""
+        began = time.monotonic()
+        leg = self._leg
+        self._roller.leave()
+        self._end_what_is_lost()
+        await leg.close()
+        self._link.failed(error)
+        self._switch(await self._legs.next())
+        after_ms = round((time.monotonic() - began) * 1000)
+        self._notify(Notice("reconnected", {"reason": error.reason, "after_ms": after_ms}))
+
+    def _end_what_is_lost(self) -> None:
+        """End for the engine what the leg will not bring, and hold what is to be sent again."""
+        self._connected = False
+        conversation, floor = self._leg.conversation, self._floor
+        again = [*self._committing]
+        self._committing.clear()
+        if self._is_to_be_asked_again():
+            self._asked_again = True
+            again.append(Held(self._own(floor.create)))
+        if conversation.unconfirmed is not None and not conversation.cancelled:
+            again.append(Held(conversation.unconfirmed))
+        again += [Held(event) for event in self._leg.arbiter.waiting]
+        self._held = [*again, *self._held]
+        if floor.reply is not None:
+            self._notify(Notice("reply_lost", {"asked_again": self._asked_again}))
+        for event in [*floor.lost(), *map(ended, conversation.aside)]:
+            self._note(event, hidden=False)
+            self._tell(event)
+
+    def _is_to_be_asked_again(self) -> bool:
+        """A reply that is owed, or was lost with nothing of it come, and not for the second time;
+        what a tool was called for is answered after the tool."""
+        floor = self._floor
+        if floor.owed:
+            return True
+        if floor.reply is None or self._asked_again or self._leg.conversation.cancelled:
+            return False
+        return not any(
+            self._history.began(item) or self._history.is_call(item) for item in floor.items
+        )
+
+    def _own(self, create: Event | None) -> Event:
+        """A request of ours for what ``create`` asked for. Nobody waits for it by its id."""
+        event: Event = {
+            "type": "response.create",
+            "event_id": f"event_wire_{next(self._numbers)}",
+        }
+        response = {**as_object((create or {}).get("response"))}
+        response.pop("metadata", None)
+        return {**event, "response": response} if response else event
+
+    def _switch(self, leg: Leg) -> None:
+        """From here on ``leg`` is the call's connection."""
+        if self._connected:
+            self._end_what_is_lost()
+            old = self._leg
+            old.wake()
+            self._closing_legs.append(asyncio.create_task(old.close()))
+            logger.info("moved to another connection at %s", leg.host)
+        self._leg, self._connected = leg, True
+        self._legs.catch_up(leg)
+        held, self._held = self._held, []
+        for each in held:
+            for piece in each.pieces:
+                leg.send_audio(piece)
+            if each.event.get("type") == "input_audio_buffer.commit":
+                self._leave(each.event, each.pieces)
+            else:
+                self._send(each.event)
+        for piece in self._microphone.again():
+            leg.send_audio(piece)
+        self._roller.follow(leg)
+
+    def _moment(self) -> Moment:
+        """What goes on now, for a planned change of the leg."""
+        leg, floor = self._leg, self._floor
+        if floor.reply is not None or floor.owed or leg.answering:
+            return Moment.REPLY
+        if self._history.open_calls():
+            return Moment.TOOL
+        speaking = floor.sentence if self._detection else self._microphone.ms > 0
+        if speaking or self._committing or self._history.awaits_words or not leg.settled:
+            return Moment.SENTENCE
+        return Moment.QUIET
+
+
+def differing(difference: Difference) -> Notice:
+    detail = {"setting": difference.path, "asked": difference.asked, "got": difference.got}
+    return Notice("setting_differs", detail)

@@ -42,6 +42,10 @@ class RecordingService:
         url = f"ws://127.0.0.1:{self.port}/v1/realtime?model=m"
         return Endpoint(dialect, url, {"Authorization": "Bearer sk-1"}, Context())
 
+    def refuse(self, status: int | None) -> None:
+        """From now on refuse every handshake with that HTTP status; ``None``: accept it."""
+        self._status = status
+
     async def received(self) -> dict[str, Any]:
         """The next frame that came, parsed."""
         event: dict[str, Any] = json.loads(await asyncio.wait_for(self.frames.get(), 5))

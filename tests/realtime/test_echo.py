@@ -9,7 +9,8 @@ from agent.local.standin.faults import parse_fault
 from agent.realtime.dialects import DIALECTS
 from agent.realtime.echo import Echo
 from agent.realtime.parameters import with_defaults
-from agent.realtime.wire import WireSession
+from agent.realtime.way import Way
+from agent.realtime.wire_session import WireSession
 from tests.realtime.wired import SCRIPT, Client, endpoint
 
 
@@ -41,7 +42,7 @@ async def test_the_session_that_came_is_compared_with_what_was_asked(
         url = f"http://127.0.0.1:{stand_in.port}"
         given = {"turn_detection.silence_duration_ms": 700}
         ga = DIALECTS["openai_ga"]
-        session = WireSession(endpoint(ga, url), with_defaults(given, ga))
+        session = WireSession([Way(endpoint(ga, url), with_defaults(given, ga))])
         client = Client(await session.ws_connect(""))
         for _ in range(2):
             await client.send("session.update", session={"type": "realtime"})

@@ -14,7 +14,8 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.realtime.dialects import DIALECTS
 from agent.realtime.model import RealtimeSession, realtime_model
 from agent.realtime.parameters import with_defaults
-from agent.realtime.wire import WireSession
+from agent.realtime.way import Way
+from agent.realtime.wire_session import WireSession
 from tests.realtime.wired import SCRIPT, endpoint
 
 
@@ -27,7 +28,7 @@ async def session(
     async with StandIn(options) as stand_in:
         parameters = with_defaults(given, chosen)
         url = f"http://127.0.0.1:{stand_in.port}"
-        model = realtime_model(parameters, WireSession(endpoint(chosen, url), parameters))
+        model = realtime_model(parameters, WireSession([Way(endpoint(chosen, url), parameters)]))
         running = model.session()
         await until(stand_in, lambda seen: seen["sent"].get("session.updated", 0) >= 1)
         yield running, stand_in

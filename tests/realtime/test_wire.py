@@ -14,15 +14,18 @@ import pytest
 from livekit.agents import APIConnectionError
 
 from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA, Dialect
+from agent.realtime.link import open_socket
 from agent.realtime.parameters import with_defaults
-from agent.realtime.wire import Wire, WireSession, open_socket
+from agent.realtime.way import Way
+from agent.realtime.wire import Wire
+from agent.realtime.wire_session import WireSession
 from tests.realtime.recording_service import RecordingService
 
 
 @asynccontextmanager
 async def wired(dialect: Dialect, **given: Any) -> AsyncIterator[tuple[Wire, RecordingService]]:
     async with RecordingService() as service:
-        session = WireSession(service.endpoint(dialect), with_defaults(given, dialect))
+        session = WireSession([Way(service.endpoint(dialect), with_defaults(given, dialect))])
         wire = await session.ws_connect("ws://elsewhere.invalid", headers={"api-key": "not ours"})
         yield wire, service
         await wire.close()
@@ -107,41 +110,41 @@ async def test_a_ga_service_is_passed_on_to_the_letter() -> None:
         assert (await wire.receive()).data == text
 
 
-async def test_the_services_end_is_the_plugins() -> None:
+async def test_an_end_for_good_is_the_plugins() -> None:
     async with wired(OPENAI_GA) as (wire, service):
-        await service.hang_up(1001)
+        await service.hang_up(3000)
         message = await wire.receive()
     assert message.type is aiohttp.WSMsgType.CLOSED
-    assert message.data == 1001
 
 
-@pytest.mark.parametrize(("status", "retryable"), [(401, False), (404, False), (503, True)])
-async def test_what_will_never_work_is_not_tried_again(status: int, retryable: bool) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_what_will_never_work_is_not_tried_again(status: int) -> None:
+    """Upstream tries a wrong key again for four seconds, and hides the status (D9)."""
     async with RecordingService(status=status) as service:
-        session = WireSession(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        with pytest.raises(APIConnectionError) as caught:
+        session = WireSession([Way(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))])
+        with pytest.raises(
+            APIConnectionError, match=rf"127.0.0.1:{service.port} \({status}\)"
+        ) as caught:
             await session.ws_connect("")
-    assert caught.value.retryable is retryable
+        assert len(service.headers) == 1
+    assert not caught.value.retryable
 
 
-async def test_a_connection_that_was_begun_early_is_taken_over_once() -> None:
+async def test_a_connection_that_was_begun_early_is_taken_over() -> None:
     async with RecordingService() as service:
         endpoint = service.endpoint(OPENAI_GA)
         opening = asyncio.create_task(open_socket(endpoint))
-        session = WireSession(endpoint, with_defaults({}, OPENAI_GA), opening=opening)
-        first = await session.ws_connect("")
+        session = WireSession([Way(endpoint, with_defaults({}, OPENAI_GA))], opening=opening)
+        wire = await session.ws_connect("")
         assert len(service.headers) == 1
-        second = await session.ws_connect("")
-        assert len(service.headers) == 2
-        await first.close()
-        await second.close()
+        await wire.close()
 
 
 async def test_a_connection_that_nobody_took_is_closed() -> None:
     async with RecordingService() as service:
         endpoint = service.endpoint(OPENAI_GA)
         opening = asyncio.create_task(open_socket(endpoint))
-        session = WireSession(endpoint, with_defaults({}, OPENAI_GA), opening=opening)
+        session = WireSession([Way(endpoint, with_defaults({}, OPENAI_GA))], opening=opening)
         socket = await asyncio.shield(opening)
         await session.aclose()
         assert socket.closed

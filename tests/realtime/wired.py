@@ -18,7 +18,9 @@ from agent.realtime.dialects import DIALECTS, Dialect
 from agent.realtime.endpoint import Endpoint, azure_endpoint, openai_endpoint
 from agent.realtime.parameters import with_defaults
 from agent.realtime.rules import Context
-from agent.realtime.wire import Wire, WireSession
+from agent.realtime.way import Way
+from agent.realtime.wire import Wire
+from agent.realtime.wire_session import WireSession
 from tests.realtime.slow_line import SlowLine
 
 Event = dict[str, Any]
@@ -118,10 +120,8 @@ async def connected(
     async with AsyncExitStack() as parts:
         server = stand_in if stand_in else await parts.enter_async_context(StandIn(options))
         line = await parts.enter_async_context(SlowLine(server.port, delay))
-        session = WireSession(
-            endpoint(dialect, f"http://127.0.0.1:{line.port}", model),
-            with_defaults(given, dialect),
-        )
+        address = endpoint(dialect, f"http://127.0.0.1:{line.port}", model)
+        session = WireSession([Way(address, with_defaults(given, dialect))])
         client = Client(await session.ws_connect(""))
         await client.send("session.update", event_id="first", session={"type": "realtime"})
         await client.until("session.updated")

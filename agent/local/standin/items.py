@@ -40,6 +40,11 @@ class Item:
         return self.body.get("type") == "message" and self.body.get("role") == "user"
 
     @property
+    def is_assistants(self) -> bool:
+        """An answer, or the call of a tool."""
+        return self.body.get("type") == "function_call" or self.body.get("role") == "assistant"
+
+    @property
     def words(self) -> str | None:
         """What it says, as far as the model knows."""
         if self.heard is not None:

@@ -37,6 +37,10 @@ class Heard:
     """The caller's turns; ``None`` where one was not understood."""
     tool_outputs: Mapping[str, str] = field(default_factory=dict)
     """By the id of the call."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """What was called, by the id of the call."""
+    greeted: bool = False
+    """The assistant has said something already, be it in another session."""
     idle: bool = False
     """Nothing: the caller has been silent for the session's ``idle_timeout_ms``."""
 
@@ -88,14 +92,25 @@ class ScriptedMind:
         if heard.idle:
             return Answer(self._script.idle)
         if heard.tool_outputs and not heard.said:
-            lines = [self._then.pop(key, "") or text for key, text in heard.tool_outputs.items()]
+            lines = [
+                self._after(key, heard.tools.get(key)) or text
+                for key, text in heard.tool_outputs.items()
+            ]
             return Answer(" ".join(lines))
         if not heard.said:
-            line = self._script.otherwise if self._greeted else self._script.greeting
+            greeted = self._greeted or heard.greeted
+            line = self._script.otherwise if greeted else self._script.greeting
             self._greeted = True
             return Answer(line)
         turn = self._turn(heard.said)
         return self._take(turn) if turn else Answer(self._script.otherwise)
+
+    def _after(self, call_id: str, tool: str | None) -> str:
+        """What to say after a tool, also where another session called it."""
+        if call_id in self._then:
+            return self._then.pop(call_id)
+        turns = (turn for turn in self._script.turns if turn.call and turn.call.name == tool)
+        return next((turn.then for turn in turns), "")
 
     def _turn(self, said: Sequence[str | None]) -> Turn | None:
         for words in reversed(said):

@@ -130,16 +130,25 @@ class Reply:
         if "input" in self._request:
             items = [Item(body) for body in self._request["input"]]
         else:
-            items = [item for item in self.session.conversation if not item.answered]
+            items = list(self.session.conversation)
         said: list[str | None] = []
         outputs: dict[str, str] = {}
+        tools: dict[str, str] = {}
+        greeted = False
         for item in items:
-            item.answered = item.answered or not self.beside
+            if item.is_assistants:
+                # What came before was answered, in this session or in the one it continues.
+                said, outputs, greeted = [], {}, True
+            if item.body.get("type") == "function_call":
+                tools[item.body["call_id"]] = item.body["name"]
+            if item.answered:
+                continue
+            item.answered = not self.beside
             if item.is_user_message:
                 said.append(item.words)
             elif item.body.get("type") == "function_call_output":
                 outputs[item.body["call_id"]] = item.body["output"] or ""
-        return Heard(said, outputs, self._idle)
+        return Heard(said, outputs, tools, greeted, self._idle)
 
     def _end(self, status: str, details: dict[str, Any] | None) -> None:
         session = self.session

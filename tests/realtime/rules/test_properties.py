@@ -222,7 +222,10 @@ EVENTS = st.one_of(
 @given(st.lists(EVENTS, max_size=25), DIALECT)
 def test_no_sequence_of_events_earns_an_error(events: list[Any], dialect: Dialect) -> None:
     refused = asyncio.run(_played(events, dialect))
-    assert refused == []
+    # An answer may end while its cancellation is on the way; the arbiter swallows that refusal.
+    raced = [error for error in refused if error["code"] == "response_cancel_not_active"]
+    assert refused == raced
+    assert len(raced) <= sum(event == {"type": "response.cancel"} for event in events)
 
 
 async def _played(events: list[Any], dialect: Dialect) -> list[Event]:

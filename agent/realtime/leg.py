@@ -1,0 +1,166 @@
+"""One connection: what is sent on it and what comes, between GA and the service's dialect.
+
+    complete ─► arbiter ─► dialect ─► guard ─► socket
+             ◄─ arbiter ◄─ conversation ◄─ dialect ◄─
+
+The conversation is told of every event that leaves and of every one that comes; arbiter and
+guard ask it. It, the arbiter and the echo read GA, the guard the service's own spelling.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+
+from agent.errors import Violation
+from agent.realtime import standing
+from agent.realtime.arbiter import Arbiter
+from agent.realtime.conversation import Conversation, as_object
+from agent.realtime.dialects import Event, to_ga, to_service
+from agent.realtime.echo import Difference, Echo
+from agent.realtime.guard import Guard, parse, serialise
+from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.way import Way
+from agent.voice.gate import Piece
+
+logger = logging.getLogger("agent.realtime")
+
+DEFAULT_LIFE_SECONDS = 1800.0
+"""Of a session whose service names no end: the shortest that was ever reported of one that has."""
+
+_ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done"})
+
+
+class Leg:
+    """A connection that is open."""
+
+    def __init__(self, socket: ServiceSocket, way: Way) -> None:
+        self.way = way
+        self.conversation = Conversation()
+        self.arbiter = Arbiter(self.conversation)
+        self.opened = time.monotonic()
+        self.expires = self.opened + DEFAULT_LIFE_SECONDS
+        """When the service will end the session, by ``time.monotonic``."""
+        self.told: dict[str, dict[str, Any]] = {}
+        """Items that came from another connection, as they were told to this one."""
+        self._deleting: set[str] = set()
+        """Items whose deletion is nobody else's business."""
+        self._socket = socket
+        self._guard = Guard(way.endpoint.dialect, way.endpoint.context)
+        self._dialect = way.endpoint.dialect
+        self._echo = Echo()
+
+    @property
+    def host(self) -> str:
+        return self.way.endpoint.host
+
+    @property
+    def answering(self) -> bool:
+        """An answer has been asked for or is coming."""
+        conversation = self.conversation
+        return conversation.busy or bool(conversation.aside) or bool(self.arbiter.waiting)
+
+    @property
+    def settled(self) -> bool:
+        """All that has come has been taken, and all settings that were asked for are answered."""
+        return self._socket.drained and self.conversation.asked() is None
+
+    def judge(self, event: Event) -> list[Violation]:
+        """What ``event``, in GA, would be refused for if it were to leave now."""
+        event = standing.settled(self.conversation, event) or event
+        said = to_service(event, self._dialect)
+        return self._guard.check(said) or standing.violations(self.conversation, event)
+
+    def admitted(self, event: Event) -> Event | None:
+        """``event`` as it is to leave now; ``None`` where it is left out, or waits its turn."""
+        settled = standing.settled(self.conversation, event)
+        if settled is None:
+            logger.debug("left out, there is nothing to do: %s", event["type"])
+        elif self.arbiter.admits(settled):
+            return settled
+        return None
+
+    def leave(self, event: Event) -> Violation | None:
+        """The last look, and out; what it breaks, if it does not leave."""
+        violations = self.judge(event)
+        text = violations[0] if violations else serialise(to_service(event, self._dialect))
+        if isinstance(text, Violation):
+            return text
+        self.conversation.sent(event)
+        self._socket.send(text)
+        return None
+
+    def send_audio(self, piece: Piece) -> None:
+        text, size = piece
+        self.conversation.audio_sent(size)
+        self._socket.send(text)
+
+    def tell(self, item_id: str, body: dict[str, Any], event_id: str, previous: str | None) -> None:
+        """An item of the history. The service's announcement of it is kept from the engine."""
+        event: Event = {"type": "conversation.item.create", "event_id": event_id, "item": body}
+        if previous is not None:
+            event["previous_item_id"] = previous
+        self.told[item_id] = body
+        if violation := self.leave(event):
+            logger.warning("an item could not be said again: %s", violation.message)
+
+    def take_back(self, item_id: str) -> None:
+        """Delete an item that was told."""
+        del self.told[item_id]
+        self._deleting.add(item_id)
+        self.leave({"type": "conversation.item.delete", "item_id": item_id})
+
+    async def receive(self) -> str | Closed | None:
+        """The next frame; ``None`` when woken up."""
+        return await self._socket.receive()
+
+    def wake(self) -> None:
+        """Let ``receive`` return, if nothing comes."""
+        self._socket.wake()
+
+    async def close(self) -> None:
+        await self._socket.close()
+
+    def read(self, frame: str) -> tuple[Event, str] | None:
+        """A frame of the service in GA, parsed and as text; ``None`` where it is none, or is
+        nobody's business."""
+        event = parse(frame)
+        if isinstance(event, Violation):
+            logger.warning("%s sent what is no event: %.200s", self.host, frame)
+            return None
+        if self._dialect.flat:
+            event = to_ga(event, self._dialect)
+            frame = json.dumps(event)
+        if self.arbiter.swallows(event):
+            logger.debug("a race was lost, nothing to do: %s", event["error"].get("message"))
+            return None
+        return event, frame
+
+    def note(self, event: Event) -> list[Difference]:
+        """Take note of ``event``; what the service has made of the settings it was asked for."""
+        differences = []
+        if event.get("type") == "session.updated":
+            asked, got = self.conversation.asked(), event.get("session")
+            if asked is not None and isinstance(got, dict):
+                differences = self._echo.differences(asked, got)
+        if event.get("type") == "session.created":
+            self._created(as_object(event.get("session")))
+        self.conversation.received(event)
+        return differences
+
+    def hides(self, event: Event) -> bool:
+        """Whether ``event`` is about what the engine has known since another connection."""
+        kind, item_id = event.get("type"), str(event.get("item_id"))
+        if kind in _ITEM_EVENTS:
+            return str(as_object(event.get("item")).get("id")) in self.told
+        if kind == "conversation.item.deleted" and item_id in self._deleting:
+            self._deleting.discard(item_id)
+            return True
+        return False
+
+    def _created(self, session: dict[str, Any]) -> None:
+        expires = session.get("expires_at")
+        if isinstance(expires, int | float) and expires > 0:
+            self.expires = time.monotonic() + expires - time.time()

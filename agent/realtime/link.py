@@ -1,0 +1,115 @@
+"""Getting a connection to the service, and another one when that is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from agent.errors import ServiceError
+from agent.realtime.budget import Budget
+from agent.realtime.conversation import as_object
+from agent.realtime.dialects import Event
+from agent.realtime.endpoint import Endpoint
+from agent.realtime.service_socket import ServiceSocket
+from agent.realtime.way import Way
+
+logger = logging.getLogger("agent.realtime")
+
+CONNECT_SECONDS = 8.0
+"""Of one attempt."""
+
+FATAL_STATUS = frozenset({400, 401, 403, 404, 3000, 4000})
+"""Refusals that will be the same however often it is tried: of a handshake by its HTTP status, and
+where the service accepts first, of a WebSocket by its close code (authentication, shape and
+model)."""
+
+
+FATAL_CLOSE = 4000
+"""Stands for an error event that says as much while the connection is still open."""
+_FATAL_ERRORS = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "invalid_api_key",
+        "account_deactivated",
+        "billing_hard_limit_reached",
+    }
+)
+"""Codes or types of errors that the engine takes for the end, too."""
+
+
+async def open_socket(endpoint: Endpoint) -> ServiceSocket:
+    return await ServiceSocket.open(endpoint, timeout_seconds=CONNECT_SECONDS)
+
+
+class Link:
+    """The ways to the service, and how much may still be spent on the one in use."""
+
+    def __init__(
+        self, ways: Sequence[Way], *, opening: asyncio.Task[ServiceSocket] | None = None
+    ) -> None:
+        """``ways`` in the order in which they are taken, each when the one before is gone for
+        good. ``opening``, where given, is a connection to the first, begun beforehand."""
+        self.way, *self._others = ways
+        self._opening = opening
+        self._budget = Budget()
+
+    @property
+    def has_another_way(self) -> bool:
+        return bool(self._others)
+
+    async def connect(self) -> ServiceSocket:
+        """A connection by the way that there is. Raises ``ServiceError`` when there is none."""
+        while True:
+            await asyncio.sleep(self._budget.pause())
+            opening, self._opening = self._opening, None
+            try:
+                return await (opening or open_socket(self.way.endpoint))
+            except ServiceError as error:
+                self.failed(error)
+
+    def failed(self, error: ServiceError) -> None:
+        """A connection was lost or not had. Raises ``error``, or one that says what is spent,
+        when there is no way left."""
+        now = time.monotonic()
+        self._budget.failed(now)
+        logger.warning("%s", error)
+        gone: ServiceError | None = None
+        if error.status in FATAL_STATUS:
+            gone = error
+        elif reason := self._budget.spent(now):
+            gone = ServiceError(
+                error.host, f"{reason}; the last: {error.reason}", status=error.status
+            )
+        if gone is None:
+            return
+        if not self._others:
+            raise gone
+        logger.error("%s; taking the next way", gone)
+        self.way, *self._others = self._others
+        self._budget = Budget()
+
+    def had(self) -> None:
+        """The service has taken the session's settings."""
+        self._budget.had(time.monotonic())
+
+    async def aclose(self) -> None:
+        """Let go of a connection that nobody took over."""
+        if self._opening is not None:
+            self._opening.cancel()
+            for result in await asyncio.gather(self._opening, return_exceptions=True):
+                if isinstance(result, ServiceSocket):
+                    await result.close()
+
+
+def gone_for_good(event: Event) -> str:
+    """What ``event`` says of a service that will answer nothing more; empty where it does not."""
+    error = as_object(event.get("error"))
+    if event.get("type") == "response.done":
+        details = as_object(as_object(event.get("response")).get("status_details"))
+        error = as_object(details.get("error"))
+    if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
+        return str(error.get("message"))
+    return ""

@@ -1,0 +1,86 @@
+"""What the plugin is given as its HTTP session: ``ws_connect`` on it returns the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from livekit.agents import APIConnectionError
+
+from agent.errors import ServiceError, Violation
+from agent.realtime.dialects import Event, to_service
+from agent.realtime.guard import Guard
+from agent.realtime.link import Link
+from agent.realtime.service_socket import ServiceSocket
+from agent.realtime.watch import Notice
+from agent.realtime.way import Way
+from agent.realtime.wire import Wire
+from agent.voice.gate import Gate
+
+logger = logging.getLogger("agent.realtime")
+
+
+class WireSession:
+    """Stands in for the ``aiohttp.ClientSession`` that the plugin connects with."""
+
+    def __init__(
+        self,
+        ways: Sequence[Way],
+        *,
+        opening: asyncio.Task[ServiceSocket] | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        """``ways`` and ``opening`` are those of ``Link``. With a ``gate``, audio leaves only while
+        ``hear`` has said that the caller speaks."""
+        self._link = Link(ways, opening=opening)
+        self._on_notice = on_notice
+        self._gate = gate
+        self._wire: Wire | None = None
+
+    def hear(self, speaking: bool) -> None:
+        """The caller has begun to speak, or has ended: with a ``gate``, audio leaves or not."""
+        if self._wire is not None:
+            self._wire.hear(speaking)
+
+    def judge(self, event: Event) -> list[Violation]:
+        """What ``event``, in GA, would be refused for if it were to leave now."""
+        if self._wire is not None:
+            return self._wire.judge(event)
+        endpoint = self._link.way.endpoint
+        guard = Guard(endpoint.dialect, endpoint.context)
+        return guard.check(to_service(event, endpoint.dialect))
+
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        """Ids of the agent's items, as far as they are complete, that are not among ``heard``."""
+        return self._wire.unheard(heard) if self._wire is not None else []
+
+    def played(self, item_id: str, text: str) -> None:
+        """Of the agent's item, interrupted, the caller has heard ``text``."""
+        if self._wire is not None:
+            self._wire.played(item_id, text)
+
+    def roll_over(self) -> None:
+        """Move to another connection at the next quiet moment."""
+        if self._wire is not None:
+            self._wire.roll_over()
+
+    async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
+        """A wire to the service. Where the plugin would connect, and with which key, is not
+        looked at. Raises ``APIConnectionError`` where there is none to be had, in time or ever:
+        it has been tried again already."""
+        if self._wire is not None:
+            raise APIConnectionError("the connection is gone for good", retryable=False)
+        try:
+            socket = await self._link.connect()
+        except ServiceError as error:
+            logger.error("%s", error)
+            raise APIConnectionError(str(error), retryable=False) from error
+        self._wire = Wire(socket, self._link, on_notice=self._on_notice, gate=self._gate)
+        return self._wire
+
+    async def aclose(self) -> None:
+        """Let go of a connection that nobody took over."""
+        await self._link.aclose()
