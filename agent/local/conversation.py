@@ -60,13 +60,14 @@ async def converse(
     conversation.greeting = await _hear_out(caller, caller.joined_at, greeted)
     on_greeting(conversation)
     for utterance in utterances:
-        turn = await _take_turn(caller, utterance)
+        turn = await take_turn(caller, utterance)
         conversation.turns.append(turn)
         on_turn(turn)
     return conversation
 
 
-async def _take_turn(caller: Caller, utterance: bytes) -> Turn:
+async def take_turn(caller: Caller, utterance: bytes) -> Turn:
+    """Say ``utterance`` (48 kHz) and hear the answer out; ``LiveKitError`` where none comes."""
     began = time.monotonic()
     said = await caller.say(utterance)
     answered = await caller.speech_after(said, ANSWER_SECONDS)
