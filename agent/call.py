@@ -14,6 +14,7 @@ from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice.room_io import RoomOptions
 
 from agent.errors import Problem
+from agent.fallback import ways
 from agent.multimodal import MultimodalAgent, load_instructions
 from agent.overrides import take_metadata
 from agent.realtime.link import open_socket
@@ -58,7 +59,7 @@ async def handle_call(
     opening = asyncio.create_task(open_socket(settings.endpoint))
     notices = Notices(ctx.room)
     wire = WireSession(
-        settings.ways,
+        ways(settings),
         opening=opening,
         on_notice=notices.tell,
         gate=local_gate(settings),

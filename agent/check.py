@@ -8,11 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from agent import fallback
 from agent.environment import (
     ENV_FILES_SETTING,
     SECRETS,
@@ -121,7 +123,9 @@ def check_settings(
     report.problems += contradictions(report.settings)
     report.problems += _greeting(report.settings, given)
     report.problems += [*_both_services(given), *_malformed_urls(given), *_disabled(given)]
+    report.problems += _entra(report.settings, given)
     report.missing += _missing_credentials(report.settings)
+    report.missing += fallback.problems(report.settings)
     report.warnings += _notes(report.settings)
     return report
 
@@ -245,7 +249,8 @@ def _missing_credentials(settings: Settings) -> list[Problem]:
     if settings.dialect.azure:
         needed: dict[str, Any] = {
             "AZURE_OPENAI_ENDPOINT": settings.azure_openai_endpoint,
-            "AZURE_OPENAI_API_KEY": settings.azure_openai_api_key.get_secret_value(),
+            "AZURE_OPENAI_API_KEY": settings.azure_openai_api_key.get_secret_value()
+            or settings.azure_openai_auth == "entra",
             "AZURE_OPENAI_DEPLOYMENT": settings.azure_openai_deployment,
         }
     else:
@@ -258,6 +263,17 @@ def _missing_credentials(settings: Settings) -> list[Problem]:
     ]
 
 
+def _entra(settings: Settings, where: Mapping[str, Given]) -> Iterator[Problem]:
+    if settings.azure_openai_auth == "entra" and not _has_azure_identity():
+        name = "AZURE_OPENAI_AUTH"
+        message = f"{name} is entra, and azure-identity is not installed."
+        yield problem(name, where[name].source, message, "Install realtime-agent[entra].")
+
+
+def _has_azure_identity() -> bool:
+    return bool(find_spec("azure") and find_spec("azure.identity"))
+
+
 def _both_services(given: Mapping[str, Given]) -> Iterator[Problem]:
     both = {"OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"} <= set(given)
     if both and "REALTIME_DIALECT" not in given:
@@ -267,9 +283,18 @@ def _both_services(given: Mapping[str, Given]) -> Iterator[Problem]:
         yield problem("REALTIME_DIALECT", source, message, fix)
 
 
+_URLS = (
+    "OPENAI_BASE_URL",
+    "AZURE_OPENAI_ENDPOINT",
+    "LIVEKIT_URL",
+    "REALTIME_FALLBACK_BASE_URL",
+    "REALTIME_FALLBACK_AZURE_ENDPOINT",
+)
+
+
 def _malformed_urls(given: Mapping[str, Given]) -> list[Problem]:
     problems = []
-    for setting in ("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "LIVEKIT_URL"):
+    for setting in _URLS:
         url = given.get(setting, Given("http://host", "default"))
         scheme = url.text.partition("://")[0]
         if scheme not in {"http", "https", "ws", "wss"} or not host_of(url.text):
@@ -289,6 +314,8 @@ def _disabled(given: Mapping[str, Given]) -> Iterator[Problem]:
 def _notes(settings: Settings) -> Iterator[str]:
     """What is allowed, and worth knowing."""
     yield from warnings_of(settings.session)
+    for name in fallback.left_out(settings):
+        yield f"{name} is left out where the fallback is taken: it would be refused there."
     if settings.dialect.azure and settings.session[MODEL] is None:
         yield "REALTIME_MODEL does not say which model the deployment holds: nothing is gated."
     if settings.session["transcription.model"] is None:

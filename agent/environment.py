@@ -16,7 +16,12 @@ ENV_FILES = (".env", ".env.local")
 ENV_FILES_SETTING = "AGENT_ENV_FILE"
 """Names one file to read instead of ``ENV_FILES``; empty for none."""
 
-SECRETS = ("LIVEKIT_API_SECRET", "OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
+SECRETS = (
+    "LIVEKIT_API_SECRET",
+    "OPENAI_API_KEY",
+    "AZURE_OPENAI_API_KEY",
+    "REALTIME_FALLBACK_API_KEY",
+)
 
 ALIASES = {
     **{
@@ -69,7 +74,10 @@ def read_secret_files(given: dict[str, Given]) -> list[Problem]:
     problems = []
     for name in SECRETS:
         file = given.get(f"{name}_FILE")
-        if file is None or name in given:
+        if name in given:
+            given.pop(f"{name}_FILE", None)  # the name itself wins
+            continue
+        if file is None:
             continue
         try:
             given[name] = Given(Path(file.text).read_text(encoding="utf-8").strip(), file.source)

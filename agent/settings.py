@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agent.environment import Given, layered, read_secret_files
 from agent.errors import SettingsError
+from agent.realtime.credentials import Credential, EntraToken, Key
 from agent.realtime.dialects import AZURE_GA, AZURE_PREVIEW, DIALECTS, OPENAI_GA, Dialect
 from agent.realtime.endpoint import (
     AZURE_PREVIEW_VERSION,
@@ -27,10 +28,10 @@ from agent.realtime.endpoint import (
 )
 from agent.realtime.parameters import MODEL, SessionParameters
 from agent.realtime.rules import Context
-from agent.realtime.way import Way
 
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 _OPENAI_HOST = "api.openai.com"
+_ROTATED = "read again for each connection, so that a rotated key is taken"
 
 
 class LiveKitSettings(BaseSettings):
@@ -81,15 +82,43 @@ class Settings(LiveKitSettings):
         "error", description="What to do with a parameter that the dialect or the model lacks"
     )
     openai_api_key: SecretStr = Field(SecretStr(""), description="The key of OpenAI's API")
+    openai_api_key_file: str = Field("", description=f"The file of OPENAI_API_KEY; {_ROTATED}")
     openai_base_url: str = Field(
         OPENAI_URL, description="OpenAI's API or a server compatible to it"
     )
     azure_openai_endpoint: str = Field("", description="https://NAME.openai.azure.com")
     azure_openai_api_key: SecretStr = Field(SecretStr(""), description="The resource's key")
+    azure_openai_api_key_file: str = Field(
+        "", description=f"The file of AZURE_OPENAI_API_KEY; {_ROTATED}"
+    )
+    azure_openai_auth: Literal["key", "entra"] = Field(
+        "key",
+        description="What proves who calls: the resource's key, or a token of Entra ID"
+        " (realtime-agent[entra])",
+    )
     azure_openai_deployment: str = Field("", description="The deployment of the speech model")
     openai_api_version: str = Field(
         "", description="Azure's api-version; named, it selects azure_preview"
     )
+
+    realtime_fallback_model: str = Field(
+        "", description="Another model, taken when the service is gone for good"
+    )
+    realtime_fallback_base_url: str = Field(
+        "", description="Another server that speaks OpenAI's API, with REALTIME_FALLBACK_API_KEY"
+    )
+    realtime_fallback_api_key: SecretStr = Field(
+        SecretStr(""), description="The key of the other server or resource"
+    )
+    realtime_fallback_api_key_file: str = Field(
+        "", description=f"The file of REALTIME_FALLBACK_API_KEY; {_ROTATED}"
+    )
+    realtime_fallback_azure_endpoint: str = Field("", description="Another Azure resource")
+    realtime_fallback_azure_deployment: str = Field("", description="Another deployment")
+    realtime_fallback_azure_api_version: str = Field("", description="As OPENAI_API_VERSION")
+    realtime_fallback_dialect: Literal[
+        "", "openai_ga", "azure_ga", "azure_preview", "openai_beta"
+    ] = Field("", description="As REALTIME_DIALECT; follows from the rest if empty")
 
     agent_persona: str = Field("default", description="The folder under prompts/")
     agent_welcome: str = Field(
@@ -178,7 +207,7 @@ class Settings(LiveKitSettings):
                 self.dialect,
                 self.azure_openai_endpoint,
                 self.azure_openai_deployment,
-                self.azure_openai_api_key.get_secret_value(),
+                self._azure_credential,
                 self.openai_api_version or AZURE_PREVIEW_VERSION,
                 self.context,
             )
@@ -186,14 +215,15 @@ class Settings(LiveKitSettings):
             self.dialect,
             self.openai_base_url,
             str(self.session[MODEL]),
-            self.openai_api_key.get_secret_value(),
+            _key(self.openai_api_key, self.openai_api_key_file),
             self.context,
         )
 
     @property
-    def ways(self) -> tuple[Way, ...]:
-        """The services that a call may be connected to, in the order in which they are taken."""
-        return (Way(self.endpoint, self.session),)
+    def _azure_credential(self) -> Credential:
+        if self.azure_openai_auth == "entra":
+            return EntraToken()
+        return _key(self.azure_openai_api_key, self.azure_openai_api_key_file, azure=True)
 
 
 def read_livekit_settings(
@@ -205,6 +235,10 @@ def read_livekit_settings(
     if problems:
         raise SettingsError(problems)
     return LiveKitSettings(**field_values(LiveKitSettings, given))
+
+
+def _key(secret: SecretStr, file: str, *, azure: bool = False) -> Key:
+    return Key(secret.get_secret_value(), azure, Path(file) if file else None)
 
 
 def host_of(url: str) -> str:

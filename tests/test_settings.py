@@ -76,14 +76,14 @@ def test_a_secret_file_that_is_missing(folder: Path) -> None:
     ]
 
 
-def test_keys_go_to_their_own_host_only(folder: Path) -> None:
+async def test_keys_go_to_their_own_host_only(folder: Path) -> None:
     both = {**OPENAI, **AZURE}
     azure = read_settings(both, folder).endpoint
     openai = read_settings({**both, "REALTIME_DIALECT": "openai_ga"}, folder).endpoint
     assert azure.host == "res.openai.azure.com"
-    assert dict(azure.headers) == {"api-key": "azure-key"}
+    assert await azure.credential.headers(azure.host) == {"api-key": "azure-key"}
     assert openai.host == "api.openai.com"
-    assert dict(openai.headers) == {"Authorization": "Bearer sk-test"}
+    assert await openai.credential.headers(openai.host) == {"Authorization": "Bearer sk-test"}
 
 
 def test_an_azure_api_version_selects_the_preview(folder: Path) -> None:

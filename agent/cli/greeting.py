@@ -14,6 +14,7 @@ from typing import Any
 from agent.check import read_settings
 from agent.cli.running import alive, run_until_signal, say
 from agent.errors import AgentError, LocalError, ServiceError
+from agent.fallback import ways
 from agent.multimodal import VERBATIM
 from agent.realtime.wire import Wire
 from agent.realtime.wire_session import WireSession
@@ -69,7 +70,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 async def _from_model(settings: Settings, text: str) -> bytes:
     """The model's own voice, as 16-bit PCM."""
-    session = WireSession(settings.ways)
+    session = WireSession(ways(settings))
     try:
         wire = await session.ws_connect("")
     except Exception as error:

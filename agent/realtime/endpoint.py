@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from agent.realtime.credentials import Credential
 from agent.realtime.dialects import Dialect
 from agent.realtime.rules import Context
 
@@ -15,13 +16,15 @@ AZURE_PREVIEW_VERSION = "2025-04-01-preview"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A WebSocket address of the service and the headers that go to it, and to no other host."""
+    """A WebSocket address of the service, and the credential that goes to no other host."""
 
     dialect: Dialect
     url: str
-    headers: Mapping[str, str] = field(repr=False)
+    credential: Credential
     context: Context
     """What is known of the service behind it: which model, and whether its lists hold."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What is said besides the credential."""
 
     @property
     def host(self) -> str:
@@ -29,21 +32,19 @@ class Endpoint:
 
 
 def openai_endpoint(
-    dialect: Dialect, base_url: str, model: str, api_key: str, context: Context
+    dialect: Dialect, base_url: str, model: str, credential: Credential, context: Context
 ) -> Endpoint:
     """``base_url`` as the openai package takes it, such as ``https://api.openai.com/v1``."""
     url = f"{_websocket(base_url)}/realtime?model={quote(model)}"
-    headers = {"Authorization": f"Bearer {api_key}"}
-    if dialect.flat:
-        headers["OpenAI-Beta"] = "realtime=v1"
-    return Endpoint(dialect, url, headers, context)
+    headers = {"OpenAI-Beta": "realtime=v1"} if dialect.flat else {}
+    return Endpoint(dialect, url, credential, context, headers)
 
 
 def azure_endpoint(
     dialect: Dialect,
     resource_url: str,
     deployment: str,
-    api_key: str,
+    credential: Credential,
     api_version: str,
     context: Context,
 ) -> Endpoint:
@@ -57,7 +58,7 @@ def azure_endpoint(
         )
     else:
         url = f"{base.removesuffix('/openai/v1')}/openai/v1/realtime?model={quote(deployment)}"
-    return Endpoint(dialect, url, {"api-key": api_key}, context)
+    return Endpoint(dialect, url, credential, context)
 
 
 def _websocket(url: str) -> str:

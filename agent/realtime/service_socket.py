@@ -128,12 +128,13 @@ class ServiceSocket:
 async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> ServiceSocket:
     try:
         async with asyncio.timeout(timeout_seconds):
+            proof = await endpoint.credential.headers(endpoint.host)
             socket = (
                 await io_loop()
                 .http()
                 .ws_connect(
                     endpoint.url,
-                    headers=dict(endpoint.headers),
+                    headers={**endpoint.headers, **proof},
                     heartbeat=HEARTBEAT_SECONDS,
                     max_msg_size=0,
                 )

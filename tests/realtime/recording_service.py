@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from agent.realtime.credentials import Key
 from agent.realtime.dialects import Dialect
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.rules import Context
@@ -38,13 +39,20 @@ class RecordingService:
         assert self._runner is not None
         await self._runner.cleanup()
 
-    def endpoint(self, dialect: Dialect) -> Endpoint:
+    def endpoint(self, dialect: Dialect, credential: Key | None = None) -> Endpoint:
         url = f"ws://127.0.0.1:{self.port}/v1/realtime?model=m"
-        return Endpoint(dialect, url, {"Authorization": "Bearer sk-1"}, Context())
+        return Endpoint(dialect, url, credential or Key("sk-1"), Context())
 
     def refuse(self, status: int | None) -> None:
         """From now on refuse every handshake with that HTTP status; ``None``: accept it."""
         self._status = status
+
+    async def connections(self, count: int) -> None:
+        """Wait until so many have been made, in all."""
+        async with asyncio.timeout(5):
+            while len(self._sockets) < count:
+                self.connected.clear()
+                await self.connected.wait()
 
     async def received(self) -> dict[str, Any]:
         """The next frame that came, parsed."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.realtime.credentials import Key
 from agent.realtime.dialects import AZURE_GA, AZURE_PREVIEW, OPENAI_BETA, OPENAI_GA
 from agent.realtime.endpoint import azure_endpoint, openai_endpoint
 from agent.realtime.rules import Context
@@ -17,34 +18,41 @@ AZURE_HOST = "https://res.openai.azure.com/"
         ("wss://gateway.example/openai/v1", "wss://gateway.example/openai/v1/realtime?model=m"),
     ],
 )
-def test_openai(base: str, url: str) -> None:
-    endpoint = openai_endpoint(OPENAI_GA, base, "m", "sk-1", Context())
+async def test_openai(base: str, url: str) -> None:
+    endpoint = openai_endpoint(OPENAI_GA, base, "m", Key("sk-1"), Context())
     assert endpoint.url == url
-    assert dict(endpoint.headers) == {"Authorization": "Bearer sk-1"}
+    assert await endpoint.credential.headers(endpoint.host) == {"Authorization": "Bearer sk-1"}
 
 
-def test_azure() -> None:
+async def test_azure() -> None:
     endpoint = azure_endpoint(
-        AZURE_PREVIEW, AZURE_HOST, "my speech", "key", "2025-04-01-preview", Context()
+        AZURE_PREVIEW,
+        AZURE_HOST,
+        "my speech",
+        Key("key", azure=True),
+        "2025-04-01-preview",
+        Context(),
     )
     assert endpoint.url == (
         "wss://res.openai.azure.com/openai/realtime"
         "?api-version=2025-04-01-preview&deployment=my%20speech"
     )
-    assert dict(endpoint.headers) == {"api-key": "key"}
+    assert await endpoint.credential.headers(endpoint.host) == {"api-key": "key"}
     assert endpoint.host == "res.openai.azure.com"
 
 
 def test_azure_without_a_version() -> None:
     for host in (AZURE_HOST, f"{AZURE_HOST}openai/v1/"):
-        endpoint = azure_endpoint(AZURE_GA, host, "speech", "key", "", Context())
+        endpoint = azure_endpoint(AZURE_GA, host, "speech", Key("key", azure=True), "", Context())
         assert endpoint.url == "wss://res.openai.azure.com/openai/v1/realtime?model=speech"
 
 
 def test_the_beta_says_so() -> None:
-    endpoint = openai_endpoint(OPENAI_BETA, "http://localhost/v1", "m", "sk-1", Context())
+    endpoint = openai_endpoint(OPENAI_BETA, "http://localhost/v1", "m", Key("sk-1"), Context())
     assert endpoint.headers["OpenAI-Beta"] == "realtime=v1"
 
 
 def test_a_key_is_not_shown() -> None:
-    assert "sk-1" not in repr(openai_endpoint(OPENAI_GA, "https://x/v1", "m", "sk-1", Context()))
+    assert "sk-1" not in repr(
+        openai_endpoint(OPENAI_GA, "https://x/v1", "m", Key("sk-1"), Context())
+    )

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from agent.errors import ServiceError
+from agent.realtime.credentials import Key
 from agent.realtime.dialects import OPENAI_GA
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.io_loop import io_loop
@@ -70,7 +71,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 
 async def test_nobody_there() -> None:
-    endpoint = Endpoint(OPENAI_GA, "ws://127.0.0.1:1/v1/realtime", {}, Context())
+    endpoint = Endpoint(OPENAI_GA, "ws://127.0.0.1:1/v1/realtime", Key(""), Context())
     with pytest.raises(ServiceError, match=r"127\.0\.0\.1:1: Cannot connect"):
         await ServiceSocket.open(endpoint, timeout_seconds=5)
 
@@ -84,7 +85,7 @@ async def test_a_service_that_does_not_answer_the_handshake() -> None:
 
     async with await asyncio.start_server(keep_silent, "127.0.0.1", 0) as server:
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        endpoint = Endpoint(OPENAI_GA, url, {}, Context())
+        endpoint = Endpoint(OPENAI_GA, url, Key(""), Context())
         with pytest.raises(ServiceError, match=r"no connection within 0\.2 s"):
             await ServiceSocket.open(endpoint, timeout_seconds=0.2)
         done.set()

@@ -14,6 +14,7 @@ import pytest
 from agent.local.audio import SERVICE_RATE, frames
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Call, Script, Turn
+from agent.realtime.credentials import Key
 from agent.realtime.dialects import DIALECTS, Dialect
 from agent.realtime.endpoint import Endpoint, azure_endpoint, openai_endpoint
 from agent.realtime.parameters import with_defaults
@@ -45,8 +46,10 @@ ALL = [pytest.param(dialect, id=name) for name, dialect in DIALECTS.items()]
 def endpoint(dialect: Dialect, url: str, model: str = "gpt-realtime-2.1") -> Endpoint:
     context = Context(model)
     if dialect.azure:
-        return azure_endpoint(dialect, url, "speech", "key", "2025-04-01-preview", context)
-    return openai_endpoint(dialect, f"{url}/v1", model, "sk-1", context)
+        return azure_endpoint(
+            dialect, url, "speech", Key("key", azure=True), "2025-04-01-preview", context
+        )
+    return openai_endpoint(dialect, f"{url}/v1", model, Key("sk-1"), context)
 
 
 class Client:
