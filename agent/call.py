@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from livekit import api, rtc
-from livekit.agents import CloseEvent, JobContext
+from livekit.agents import JobContext
 from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice.room_io import RoomOptions
 
+from agent.ending import CallEnd, ended_if_it_fails
 from agent.errors import Problem
 from agent.fallback import ways
 from agent.multimodal import MultimodalAgent, load_instructions
@@ -20,6 +21,7 @@ from agent.overrides import take_metadata
 from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice
 from agent.realtime.wire_session import WireSession
+from agent.rooms import PERSON_KINDS, close_room
 from agent.session import agent_session, local_gate
 from agent.settings import Settings
 from agent.voice.greeting import Greeting, load_greeting
@@ -35,19 +37,17 @@ list of objects as `agent check --json` prints them."""
 MAX_PROBLEMS = 20
 """Told in the attribute, to stay within LiveKit's 64 KiB; the log has all."""
 
-PERSON_KINDS = [
-    rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
-    rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
-    rtc.ParticipantKind.PARTICIPANT_KIND_CONNECTOR,
-]
-"""Participants that stand for a person; agents, recorders and streams do not."""
-
 
 async def handle_call(
     ctx: JobContext, settings: Settings, *, tools: Sequence[Tool | Toolset] = ()
 ) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
     end of the job and of the room. ``tools`` are what the agent may call."""
+    async with ended_if_it_fails(ctx):
+        await _handle(ctx, settings, tools)
+
+
+async def _handle(ctx: JobContext, settings: Settings, tools: Sequence[Tool | Toolset]) -> None:
     overridden = take_metadata(ctx.job.metadata, settings)
     for problem in overridden.problems:
         logger.error("%s", problem)
@@ -75,8 +75,7 @@ async def handle_call(
     ctx.log_context_fields = {"room": ctx.room.name, "caller": caller.identity}
 
     session = agent_session(settings, wire, telephone=_is_telephone(caller))
-    end = CallEnd(ctx, caller)
-    session.on("close", end.on_session_close)
+    CallEnd(ctx, caller, session)
     await session.start(
         MultimodalAgent(
             instructions=settings.session["instructions"]
@@ -108,7 +107,7 @@ async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:
     metadata = json.dumps({"rejected": json.loads(attribute[PROBLEMS])})
     request = api.UpdateRoomMetadataRequest(room=ctx.room.name, metadata=metadata)
     await ctx.api.room.update_room_metadata(request)
-    await close_room(ctx, besides=None)
+    await close_room(ctx.api.room, ctx.room.name, besides=None)
     ctx.shutdown("the job's metadata was rejected")
 
 
@@ -150,45 +149,3 @@ class Notices:
             await self._room.local_participant.set_attributes(attributes)
         except Exception as error:  # the room may be gone; the log has it all the same
             logger.debug("an attribute could not be set: %s", error)
-
-
-class CallEnd:
-    """Ends the job, and the room with it, once the agent session has closed.
-
-    LiveKit does neither by itself: the caller would stay in a room with a silent agent, or in an
-    empty one (upstream 1.8.9, defects D1 and D24).
-    """
-
-    def __init__(self, ctx: JobContext, caller: rtc.RemoteParticipant) -> None:
-        self._ctx = ctx
-        self._caller = caller
-        self._ending: asyncio.Task[None] | None = None
-
-    def on_session_close(self, event: CloseEvent) -> None:
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(event.reason.value))
-
-    async def _end(self, reason: str) -> None:
-        logger.info("the session has closed: %s", reason)
-        await close_room(self._ctx, besides=self._caller.identity)
-        self._ctx.shutdown(reason)
-
-
-async def close_room(ctx: JobContext, *, besides: str | None) -> None:
-    """Delete the room, unless a person is in it ``besides`` the caller; ``None``: besides the
-    one that there may be.
-
-    The server is asked who is there: who has joined in this moment is not yet known here.
-    """
-    rooms, room = ctx.api.room, ctx.room.name
-    # The API and the room count the same kinds, in types of their own.
-    kinds = {int(kind) for kind in PERSON_KINDS}
-    try:
-        listed = await rooms.list_participants(api.ListParticipantsRequest(room=room))
-        people = {each.identity for each in listed.participants if int(each.kind) in kinds}
-        others = people - {besides} if besides else set(sorted(people)[1:])
-        if not others:
-            await rooms.delete_room(api.DeleteRoomRequest(room=room))
-    except api.ServerError as error:
-        if error.code != api.ServerErrorCode.NOT_FOUND:
-            logger.warning("the room could not be closed: %s", error.message)

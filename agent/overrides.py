@@ -52,8 +52,9 @@ OVERRIDABLE = frozenset(
     }
 )
 _KEYS = ("session", "turn_taking", "turn_taking_preset")
-_RESERVED = (*_KEYS, "persona", "vars", "phone_number", "transfer_to")
-"""The keys that metadata may have; the last four are for later and do nothing yet."""
+_RESERVED = (*_KEYS, "persona", "vars", "phone_number", "transfer_to", "resumed")
+"""The keys that metadata may have. ``resumed`` is the worker's own, of a call whose process died;
+the four before it are for later and do nothing yet."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import sys
 import threading
 from typing import Any
 
-from livekit.agents import AgentServer, JobContext, JobProcess
+from livekit.agents import JobContext, JobProcess
 from livekit.agents.utils.hw import get_cpu_monitor
 from livekit.agents.worker import ServerEnvOption
 
@@ -22,6 +22,7 @@ from agent.environment import prepare_for_libraries
 from agent.errors import SettingsError
 from agent.forkserver import OUR_PRELOAD
 from agent.realtime.io_loop import io_loop
+from agent.server import Server
 from agent.settings import Settings
 
 
@@ -35,14 +36,12 @@ def _settings_or_exit() -> Settings:
     return settings
 
 
-def _server(settings: Settings) -> AgentServer:
+def _server(settings: Settings) -> Server:
     options: dict[str, Any] = {}
     if settings.agent_http_port is not None:
         options["port"] = settings.agent_http_port
-    return AgentServer(
-        ws_url=settings.livekit_url,
-        api_key=settings.livekit_api_key,
-        api_secret=settings.livekit_api_secret.get_secret_value(),
+    return Server(
+        settings,
         host=settings.agent_http_host,
         setup_fnc=prewarm,
         # One warm process in development too: the first call should not wait for an import.

@@ -31,15 +31,23 @@ class LiveKitAddress:
 class LiveKitServer:
     """``async with LiveKitServer() as address: …``. It listens on 127.0.0.1 only."""
 
-    def __init__(self, progress: Progress = lambda _: None, *, port: int | None = None) -> None:
+    def __init__(
+        self,
+        progress: Progress = lambda _: None,
+        *,
+        port: int | None = None,
+        keys: LiveKitAddress | None = None,
+    ) -> None:
+        """``keys`` are another server's, to take its place."""
         self._progress = progress
         self._port = port or free_port()
         self.media_port = free_port()
         """Where audio goes, by UDP, and by TCP where that is not let through."""
         self._exit = AsyncExitStack()
-        self.address = LiveKitAddress(
-            f"ws://127.0.0.1:{self._port}", f"key{secrets.token_hex(4)}", secrets.token_hex(20)
-        )
+        key, secret = f"key{secrets.token_hex(4)}", secrets.token_hex(20)
+        if keys is not None:
+            key, secret = keys.api_key, keys.api_secret
+        self.address = LiveKitAddress(f"ws://127.0.0.1:{self._port}", key, secret)
         self.child: Child | None = None
 
     async def __aenter__(self) -> Self:

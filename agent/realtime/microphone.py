@@ -11,8 +11,9 @@ from collections import deque
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.voice.gate import Piece
 
-PRE_ROLL_MS = 1000.0
-"""Kept while nobody speaks: longer than a service's own prefix padding needs."""
+PRE_ROLL_MS = 6000.0
+"""Kept while nobody is known to speak: a dead connection is noticed after 4.5 s, and until then
+nobody says that the caller does."""
 SENTENCE_MS = 30_000.0
 """The most of a sentence that is kept."""
 STALE_SECONDS = 5.0

@@ -39,6 +39,7 @@ from agent.realtime.microphone import Microphone
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch
 from agent.voice.gate import Gate, Piece
@@ -76,6 +77,7 @@ class Wire:
         self._history, self._accepted, self._floor = History(), Accepted(), Floor()
         self._microphone = Microphone()
         self._watch = Watch(text_only=link.way.parameters["output_modalities"] == ["text"])
+        self._sieve = Sieve()
         self._legs = Legs(link, self._accepted, self._history)
         self._leg = Leg(socket, link.way)
         self._connected = True
@@ -288,7 +290,7 @@ class Wire:
             self._notify(notice)
         while (waiting := leg.arbiter.next()) is not None:
             self._leave(waiting)
-        if not hidden and self._watch.lets_through(event):
+        if not hidden and self._watch.lets_through(event) and self._sieve.lets_through(event):
             self._for_plugin.put_nowait(text)
         self._roller.look()
         return None
@@ -373,7 +375,8 @@ class Wire:
             self._notify(Notice("reply_lost", {"asked_again": self._asked_again}))
         for event in [*floor.lost(), *map(ended, conversation.aside)]:
             self._note(event, hidden=False)
-            self._tell(event)
+            if self._sieve.lets_through(event):
+                self._tell(event)
 
     def _is_to_be_asked_again(self) -> bool:
         """A reply that is owed, or was lost with nothing of it come, and not for the second time;
