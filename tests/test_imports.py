@@ -34,6 +34,7 @@ LAYERS = (
         "agent.realtime.rollover",
         "agent.realtime.budget",
         "agent.realtime.sieve",
+        "agent.realtime.memory",
     ),
     ("agent.realtime.credentials", "agent.realtime.endpoint", "agent.realtime.way"),
     ("agent.environment", "agent.voice.greeting"),

@@ -43,6 +43,11 @@ class Arbiter:
             return None
         return self._waiting.popleft()
 
+    def release(self) -> None:
+        """Whatever the way waits for has long been silent: it is taken to be free. If it is not,
+        the service says so, and the request is sent again after all."""
+        self._conversation.active = self._conversation.unconfirmed = None
+
     def swallows(self, event: Event) -> bool:
         """Whether ``event``, from the service and not yet told to the conversation, is the loss
         of a race and nobody else's business."""

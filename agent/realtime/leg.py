@@ -43,6 +43,8 @@ class Leg:
         self.opened = time.monotonic()
         self.expires = self.opened + DEFAULT_LIFE_SECONDS
         """When the service will end the session, by ``time.monotonic``."""
+        self.heard_at = self.opened
+        """When the service last said anything."""
         self.told: dict[str, dict[str, Any]] = {}
         """Items that came from another connection, as they were told to this one."""
         self._deleting: set[str] = set()
@@ -66,6 +68,10 @@ class Leg:
     def settled(self) -> bool:
         """All that has come has been taken, and all settings that were asked for are answered."""
         return self._socket.drained and self.conversation.asked() is None
+
+    def check(self, event: Event) -> list[Violation]:
+        """What is wrong with ``event``, in GA, whatever the conversation."""
+        return self._guard.check(to_service(event, self._dialect))
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
@@ -126,8 +132,9 @@ class Leg:
     def read(self, frame: str) -> tuple[Event, str] | None:
         """A frame of the service in GA, parsed and as text; ``None`` where it is none, or is
         nobody's business."""
+        self.heard_at = time.monotonic()
         event = parse(frame)
-        if isinstance(event, Violation):
+        if isinstance(event, Violation) or not isinstance(event.get("type"), str):
             logger.warning("%s sent what is no event: %.200s", self.host, frame)
             return None
         if self._dialect.flat:

@@ -51,6 +51,11 @@ class Sieve:
         """The response's events come twice."""
         self._last: Event = {}
 
+    @property
+    def response(self) -> str | None:
+        """The response that the engine takes to be coming."""
+        return self._response
+
     def lets_through(self, event: Event) -> bool:
         """Whether the engine may have ``event``."""
         return self._well_formed(event) and not self._again(event) and self._in_place(event)
@@ -93,14 +98,16 @@ class Sieve:
             return self._begin(event["response"])
         if kind == "response.output_item.added":
             return self._add(event["item"]["id"])
+        if kind == "response.done":
+            if event["response"]["id"] == self._response:
+                self._response, self._doubled = None, False
+                self._items.clear()
+            return True
+        if kind.startswith("response.") and self._response is None:
+            return False
         if kind in _DELTAS or kind == "response.content_part.added":
             return item_id in self._items
-        if kind == "response.output_item.done":
-            return event["item"]["id"] in self._items
-        if kind == "response.done" and event["response"]["id"] == self._response:
-            self._response, self._doubled = None, False
-            self._items.clear()
-        return True
+        return kind != "response.output_item.done" or event["item"]["id"] in self._items
 
     def _begin(self, response: Any) -> bool:
         if response["id"] == self._response:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.realtime.dialects import Event
+from agent.realtime.echo import Difference
 from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
 
 _LEAKS = frozenset(
@@ -35,6 +36,12 @@ class Notice:
 
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(f'{key} {value}' for key, value in self.detail.items())}"
+
+
+def differing(difference: Difference) -> Notice:
+    """A setting that the service did not take as it was asked to."""
+    detail = {"setting": difference.path, "asked": difference.asked, "got": difference.got}
+    return Notice("setting_differs", detail)
 
 
 class Watch:

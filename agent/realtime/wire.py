@@ -18,46 +18,35 @@ import itertools
 import json
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import aiohttp
 
 from agent.errors import ServiceError, Violation
-from agent.realtime.accepted import Accepted
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
-from agent.realtime.echo import Difference
-from agent.realtime.floor import Floor, ended
+from agent.realtime.floor import ended
 from agent.realtime.guard import appended_bytes, error_event, parse
-from agent.realtime.history import History, responding
+from agent.realtime.history import responding
 from agent.realtime.leg import Leg
 from agent.realtime.legs import Legs, lost
 from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
-from agent.realtime.microphone import Microphone
+from agent.realtime.memory import Held, Memory
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
-from agent.realtime.watch import Notice, Watch
+from agent.realtime.watch import Notice, Watch, differing
 from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
 
+STALL_SECONDS = 3.0
+"""A response of which nothing has come for so long keeps no other from being asked for."""
 STALE_SECONDS = 9.0
 """A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
 came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An event that waits for a connection."""
-
-    event: Event
-    pieces: Sequence[Piece] = ()
-    """Audio that has to come before it."""
 
 
 class Wire:
@@ -74,27 +63,19 @@ class Wire:
         self._link = link
         self._on_notice = on_notice
         self._gate = gate
-        self._history, self._accepted, self._floor = History(), Accepted(), Floor()
-        self._microphone = Microphone()
+        self._memory = Memory()
         self._watch = Watch(text_only=link.way.parameters["output_modalities"] == ["text"])
         self._sieve = Sieve()
-        self._legs = Legs(link, self._accepted, self._history)
+        self._legs = Legs(link, self._memory.accepted, self._memory.history)
         self._leg = Leg(socket, link.way)
         self._connected = True
         self._closing = False
         self._numbers = itertools.count(1)
         self._first_update: Event | None = None
         self._configured = False
-        self._detection: Event = {}
-        """The service's own detection of turns; empty where it is off."""
-        self._transcribes = False
         self._closing_legs: list[asyncio.Task[None]] = []
         self._asked_at: dict[str, float] = {}
         """When the engine asked for an answer, by event id."""
-        self._asked_again = False
-        """The answer that is awaited was lost once already."""
-        self._committing: deque[Held] = deque()
-        """Commits that the service has not confirmed, with their audio."""
         self._held: list[Held] = []
         self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
         self._roller = Roller(self._legs, self._moment, self._switch)
@@ -120,7 +101,7 @@ class Wire:
             self._gate.forget()
         if event.get("event_id") is None:
             # So that the service's answer can be told to belong to it.
-            event["event_id"] = f"event_wire_{next(self._numbers)}"
+            event["event_id"] = self._event_id()
         if responding(event):
             self._asked_at[str(event["event_id"])] = time.monotonic()
         if self._connected:
@@ -162,11 +143,11 @@ class Wire:
 
     def unheard(self, heard: Collection[str]) -> list[str]:
         """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
-        return self._history.unheard(heard)
+        return self._memory.history.unheard(heard)
 
     def played(self, item_id: str, text: str) -> None:
         """Of the agent's item, interrupted, the caller has heard ``text``."""
-        self._history.heard(item_id, text)
+        self._memory.history.heard(item_id, text)
 
     def roll_over(self) -> None:
         """Move to another connection at the next quiet moment."""
@@ -175,10 +156,8 @@ class Wire:
     # Towards the service.
 
     def _hear(self, pieces: Iterable[Piece]) -> None:
-        speaking = self._floor.sentence or not self._detection
         for piece in pieces:
-            now = time.monotonic()
-            self._microphone.take(piece, now, speaking=speaking, connected=self._connected)
+            self._memory.heard(piece, time.monotonic(), connected=self._connected)
             if self._connected:
                 self._leg.send_audio(piece)
 
@@ -191,6 +170,24 @@ class Wire:
             self._correct(event)
         elif (admitted := self._leg.admitted(event)) is not None:
             self._leave(admitted)
+        elif self._leg.arbiter.waiting:
+            self._unstick(self._leg)
+
+    def _unstick(self, leg: Leg) -> None:
+        """A service may announce a response and never end it: what waits for that is sent."""
+        if leg is not self._leg or not self._connected or not leg.arbiter.waiting:
+            return
+        left = leg.heard_at + STALL_SECONDS - time.monotonic()
+        if left > 0:
+            asyncio.get_running_loop().call_later(left, self._unstick, leg)
+        else:
+            leg.arbiter.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Send what has waited for its turn."""
+        while (waiting := self._leg.arbiter.next()) is not None:
+            self._leave(waiting)
 
     def _leave(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
         """``pieces`` is the audio that a commit is about, if not all that there is."""
@@ -200,17 +197,7 @@ class Wire:
         if violation := self._leg.leave(event):
             self._refuse(event, violation)
             return
-        self._history.sent(event)
-        self._accepted.sent(event)
-        self._floor.sent(event)
-        match event["type"]:
-            case "input_audio_buffer.commit":
-                kept = self._microphone.clear() if pieces is None else pieces
-                self._committing.append(Held(event, kept))
-            case "input_audio_buffer.clear":
-                self._microphone.clear()
-            case "session.update":
-                self._note_settings()
+        self._memory.sent(event, pieces)
 
     def _is_stale(self, event: Event) -> bool:
         asked = self._asked_at.get(str(event.get("event_id")))
@@ -223,11 +210,14 @@ class Wire:
             return False
         if kind == "conversation.item.truncate" and item_id in self._leg.told:
             return True
-        return item_id in self._history and item_id not in self._leg.conversation.items
+        return item_id in self._memory.history and item_id not in self._leg.conversation.items
 
     def _correct(self, event: Event) -> None:
         """Change such an item: what stands for its sound is a text, which cannot be truncated."""
-        self._history.sent(event)
+        if violations := self._leg.check(event):
+            self._refuse(event, violations[0])
+            return
+        self._memory.sent(event)
         self._legs.catch_up(self._leg)
         if event["type"] == "conversation.item.delete":
             self._tell({"type": "conversation.item.deleted", "item_id": event["item_id"]})
@@ -239,9 +229,9 @@ class Wire:
                 # What it is about has ended with the connection, or was never begun.
                 self._held = [held for held in self._held if not responding(held.event)]
             case "input_audio_buffer.clear":
-                self._microphone.clear()
+                self._memory.microphone.clear()
             case "input_audio_buffer.commit":
-                self._held.append(Held(event, self._microphone.clear()))
+                self._held.append(Held(event, self._memory.microphone.clear()))
             case _:
                 self._held.append(Held(event))
 
@@ -262,7 +252,7 @@ class Wire:
                 frame = await leg.receive()
                 if leg is not self._leg or frame is None:
                     continue
-                closed = frame if isinstance(frame, Closed) else self._take(frame)
+                closed = frame if isinstance(frame, Closed) else self._taken(frame)
                 if closed is not None:
                     await self._recover(lost(leg, closed))
         except ServiceError as error:
@@ -270,6 +260,14 @@ class Wire:
             self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
         finally:
             self._for_plugin.put_nowait(None)
+
+    def _taken(self, frame: str) -> Closed | None:
+        """As ``_take``, whatever it is: no event of a service is worth a call."""
+        try:
+            return self._take(frame)
+        except Exception:
+            logger.exception("an event of %s could not be taken: %.200s", self._leg.host, frame)
+            return None
 
     def _take(self, frame: str) -> Closed | None:
         """A frame of the service; ``Closed`` where it means the end of the connection."""
@@ -285,15 +283,25 @@ class Wire:
         hidden = leg.hides(event)
         for difference in leg.note(event):
             self._notify(differing(difference))
-        self._note(event, hidden=hidden)
+        self._memory.received(event, hidden=hidden)
+        if event.get("type") == "session.updated":
+            self._configured = True
+            self._link.had()
         for notice in self._watch.notices(event):
             self._notify(notice)
-        while (waiting := leg.arbiter.next()) is not None:
-            self._leave(waiting)
-        if not hidden and self._watch.lets_through(event) and self._sieve.lets_through(event):
-            self._for_plugin.put_nowait(text)
+        self._let_go()
+        if not hidden and self._watch.lets_through(event):
+            self._pass_on(event, text)
         self._roller.look()
         return None
+
+    def _pass_on(self, event: Event, text: str) -> None:
+        before = self._sieve.response
+        if self._sieve.lets_through(event):
+            if before is not None and event["type"] == "response.created":
+                # The engine would wait for the rest of the one before, for ever.
+                self._tell(ended(before))
+            self._for_plugin.put_nowait(text)
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""
@@ -310,34 +318,10 @@ class Wire:
         # with settings that nobody chose is worse than either.
         logger.warning("%s refused the session's settings: %s", self._leg.host, error)
         self._leg.note(event)
-        self._accepted.received(event)
+        self._memory.accepted.received(event)
         self._configured = True
-        self._leave({**first, "event_id": f"event_wire_{next(self._numbers)}"})
+        self._leave({**first, "event_id": self._event_id()})
         return True
-
-    def _note(self, event: Event, *, hidden: bool) -> None:
-        """Remember what ``event`` means for the call."""
-        self._accepted.received(event)
-        if not hidden:
-            self._history.received(event)
-        unasked = bool(self._detection) and self._detection.get("create_response") is not False
-        self._floor.received(event, answers_unasked=unasked)
-        match event.get("type"):
-            case "session.updated":
-                self._configured = True
-                self._link.had()
-                self._note_settings()
-            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
-                kept = self._committing.popleft().pieces if self._committing else None
-                pieces = kept if kept is not None else self._microphone.clear()
-                self._history.committed(event["item_id"], pieces, awaited=self._transcribes)
-            case "response.done" if as_object(event.get("response")).get("status") == "completed":
-                self._asked_again = False
-
-    def _note_settings(self) -> None:
-        settings = as_object(as_object(self._accepted.session.get("audio")).get("input"))
-        self._detection = as_object(settings.get("turn_detection"))
-        self._transcribes = bool(settings.get("transcription"))
 
     def _notify(self, notice: Notice) -> None:
         logger.log(notice.level, "%s: %s", self._leg.host, notice)
@@ -361,44 +345,14 @@ class Wire:
     def _end_what_is_lost(self) -> None:
         """End for the engine what the leg will not bring, and hold what is to be sent again."""
         self._connected = False
-        conversation, floor = self._leg.conversation, self._floor
-        again = [*self._committing]
-        self._committing.clear()
-        if self._is_to_be_asked_again():
-            self._asked_again = True
-            again.append(Held(self._own(floor.create)))
-        if conversation.unconfirmed is not None and not conversation.cancelled:
-            again.append(Held(conversation.unconfirmed))
-        again += [Held(event) for event in self._leg.arbiter.waiting]
-        self._held = [*again, *self._held]
-        if floor.reply is not None:
-            self._notify(Notice("reply_lost", {"asked_again": self._asked_again}))
-        for event in [*floor.lost(), *map(ended, conversation.aside)]:
-            self._note(event, hidden=False)
+        waiting = self._leg.arbiter.waiting
+        loss = self._memory.lost(self._leg.conversation, waiting, self._event_id())
+        self._held = [*loss.again, *self._held]
+        if loss.reply:
+            self._notify(Notice("reply_lost", {"asked_again": loss.asked_again}))
+        for event in loss.told:
             if self._sieve.lets_through(event):
                 self._tell(event)
-
-    def _is_to_be_asked_again(self) -> bool:
-        """A reply that is owed, or was lost with nothing of it come, and not for the second time;
-        what a tool was called for is answered after the tool."""
-        floor = self._floor
-        if floor.owed:
-            return True
-        if floor.reply is None or self._asked_again or self._leg.conversation.cancelled:
-            return False
-        return not any(
-            self._history.began(item) or self._history.is_call(item) for item in floor.items
-        )
-
-    def _own(self, create: Event | None) -> Event:
-        """A request of ours for what ``create`` asked for. Nobody waits for it by its id."""
-        event: Event = {
-            "type": "response.create",
-            "event_id": f"event_wire_{next(self._numbers)}",
-        }
-        response = {**as_object((create or {}).get("response"))}
-        response.pop("metadata", None)
-        return {**event, "response": response} if response else event
 
     def _switch(self, leg: Leg) -> None:
         """From here on ``leg`` is the call's connection."""
@@ -418,23 +372,13 @@ class Wire:
                 self._leave(each.event, each.pieces)
             else:
                 self._send(each.event)
-        for piece in self._microphone.again():
+        for piece in self._memory.microphone.again():
             leg.send_audio(piece)
         self._roller.follow(leg)
 
     def _moment(self) -> Moment:
-        """What goes on now, for a planned change of the leg."""
-        leg, floor = self._leg, self._floor
-        if floor.reply is not None or floor.owed or leg.answering:
-            return Moment.REPLY
-        if self._history.open_calls():
-            return Moment.TOOL
-        speaking = floor.sentence if self._detection else self._microphone.ms > 0
-        if speaking or self._committing or self._history.awaits_words or not leg.settled:
-            return Moment.SENTENCE
-        return Moment.QUIET
+        leg = self._leg
+        return self._memory.moment(answering=leg.answering, settled=leg.settled)
 
-
-def differing(difference: Difference) -> Notice:
-    detail = {"setting": difference.path, "asked": difference.asked, "got": difference.got}
-    return Notice("setting_differs", detail)
+    def _event_id(self) -> str:
+        return f"event_wire_{next(self._numbers)}"

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -196,27 +197,38 @@ async def test_d21_an_exception_is_a_failed_job(livekit: LiveKitAddress, faulty:
 async def test_a_process_that_is_killed_costs_its_own_call_a_moment(
     livekit: LiveKitAddress,
 ) -> None:
-    """Upstream leaves the caller in silence until the server notices, some 20 s later."""
-    sound = chirp(60, SERVICE_RATE)
+    """One of four. Upstream leaves the caller in silence until the server notices, some 20 s
+    later."""
+    sound = chirp(90, SERVICE_RATE)
     options = StandInOptions(script=SCRIPT, speak=lambda *_, **__: sound, recognise=False)
-    async with StandIn(options) as stand_in, Worker(livekit, stand_in.url) as worker:
+    async with (
+        StandIn(options) as stand_in,
+        Worker(livekit, stand_in.url) as worker,
+        AsyncExitStack() as calls,
+    ):
         await worker.until("registered worker")
-        async with worker.called("one") as one, worker.called("two") as two:
-            for caller in (one, two):
-                assert await caller.speech_after(caller.joined_at, 20)
-            await asyncio.sleep(2)
-            os.kill(_job_of(worker, "two"), signal.SIGKILL)
-            killed = time.monotonic()
-            while two.hearing.first_after(killed + 1.0) is None:
-                assert time.monotonic() < killed + 8, worker.lines[-20:]
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(1)
-            assert len(stretches(bytes(one.hearing.pcm), ROOM_RATE, apart=0.1)) == 1
-            agents = [p for p in two.room.remote_participants if p.startswith("agent-")]
-            assert len(agents) == 1
-            # It is done once: a call that kills its process would do so for ever.
-            os.kill(_job_of(worker, "two"), signal.SIGKILL)
-            await until_gone(livekit, "two", 8)
+        callers = []
+        for room in ("one", "two", "three", "four"):
+            caller = await calls.enter_async_context(worker.called(room))
+            assert await caller.speech_after(caller.joined_at, 20)
+            callers.append(caller)
+        *others, fourth = callers
+        await asyncio.sleep(2)
+        began = [len(caller.hearing.pcm) for caller in others]
+        os.kill(_job_of(worker, "four"), signal.SIGKILL)
+        killed = time.monotonic()
+        # The jitter buffer speaks on for a moment.
+        while fourth.hearing.first_after(killed + 1.0) is None:
+            assert time.monotonic() < killed + 8, worker.lines[-20:]
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
+        for caller, start in zip(others, began, strict=True):
+            assert len(stretches(bytes(caller.hearing.pcm[start:]), ROOM_RATE, apart=0.1)) == 1
+        agents = [p for p in fourth.room.remote_participants if p.startswith("agent-")]
+        assert len(agents) == 1
+        # It is done once: a call that kills its process would do so for ever.
+        os.kill(_job_of(worker, "four"), signal.SIGKILL)
+        await until_gone(livekit, "four", 8)
 
 
 def _job_of(worker: Worker, room: str) -> int:

@@ -99,13 +99,13 @@ async def test_audio_leaves_untouched() -> None:
 
 async def test_a_flat_service_speaks_ga_to_the_plugin() -> None:
     async with wired(AZURE_PREVIEW) as (wire, service):
-        await service.say({"type": "response.audio.delta", "delta": "AAAA"})
-        assert (await told(wire))["type"] == "response.output_audio.delta"
+        await service.say({"type": "response.audio.done", "delta": "AAAA"})
+        assert (await told(wire))["type"] == "response.output_audio.done"
 
 
 async def test_a_ga_service_is_passed_on_to_the_letter() -> None:
     async with wired(OPENAI_GA) as (wire, service):
-        text = '{"type":"response.output_audio.delta","delta":"AAAA"}'
+        text = '{"type":"response.output_audio.done","delta":"AAAA"}'
         await service.say(text)
         assert (await wire.receive()).data == text
 
