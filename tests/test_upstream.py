@@ -35,6 +35,14 @@ def test_what_the_agents_audio_waits_for() -> None:
     assert "if not self._subscribed_fut.done():" in source
 
 
+def test_who_is_told_of_a_process_that_has_ended() -> None:
+    """agent/server.py extends what upstream calls with each."""
+    source = inspect.getsource(AgentServer)
+    assert "async def _update_job_status(self, proc: ipc.job_executor.JobExecutor)" in source
+    assert 'self._proc_pool.on("process_closed", _update_job_status)' in source
+    assert "t = self._loop.create_task(self._update_job_status(proc))" in source
+
+
 def test_where_the_engine_touches_the_network() -> None:
     """agent/realtime/wire.py stands in for these calls, and for no others."""
     source = inspect.getsource(inspect.getmodule(openai.realtime.RealtimeSession))  # type: ignore[arg-type]

@@ -73,7 +73,8 @@ class Wire:
         self._numbers = itertools.count(1)
         self._first_update: Event | None = None
         self._configured = False
-        self._closing_legs: list[asyncio.Task[None]] = []
+        self._leaving: set[asyncio.Task[None]] = set()
+        """Legs that are no longer the call's."""
         self._asked_at: dict[str, float] = {}
         """When the engine asked for an answer, by event id."""
         self._held: list[Held] = []
@@ -124,7 +125,7 @@ class Wire:
         self._roller.leave()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
-        await asyncio.gather(self._leg.close(), *self._closing_legs)
+        await asyncio.gather(self._leg.close(), *self._leaving)
         self._for_plugin.put_nowait(None)
         if self._watch.leaked_audio_ms:
             logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
@@ -360,7 +361,9 @@ class Wire:
             self._end_what_is_lost()
             old = self._leg
             old.wake()
-            self._closing_legs.append(asyncio.create_task(old.close()))
+            leaving = asyncio.create_task(old.close())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
             logger.info("moved to another connection at %s", leg.host)
         self._leg, self._connected = leg, True
         self._legs.catch_up(leg)
