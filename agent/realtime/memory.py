@@ -14,10 +14,14 @@ from agent.realtime.accepted import Accepted
 from agent.realtime.conversation import Conversation, as_object
 from agent.realtime.dialects import Event
 from agent.realtime.floor import Floor, ended
-from agent.realtime.history import History
+from agent.realtime.history import History, responding
 from agent.realtime.microphone import Microphone
 from agent.realtime.rollover import Moment
 from agent.voice.gate import Piece
+
+STALE_SECONDS = 9.0
+"""A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
+came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,6 @@ class Loss:
 
     told: list[Event]
     """To the engine, so that it waits for nothing that will not come."""
-    again: list[Held]
-    """To the next connection."""
     reply: bool
     """A reply was in flight …"""
     asked_again: bool
@@ -49,6 +51,10 @@ class Memory:
         self.floor, self.microphone = Floor(), Microphone()
         self._committing: deque[Held] = deque()
         """Commits that the service has not confirmed, with their audio."""
+        self._held: list[Held] = []
+        """What waits for the next connection."""
+        self._asked_at: dict[str, float] = {}
+        """When the engine asked for an answer, by event id."""
         self._asked_again = False
         """The answer that is awaited was lost once already."""
         self._detection: Event = {}
@@ -99,7 +105,35 @@ class Memory:
         self._detection = as_object(settings.get("turn_detection"))
         self._transcribes = bool(settings.get("transcription"))
 
+    def asked(self, event: Event, now: float) -> None:
+        """The engine wants ``event`` sent."""
+        if responding(event):
+            self._asked_at[str(event["event_id"])] = now
+
+    def hold(self, event: Event) -> None:
+        """Keep ``event`` for the next connection."""
+        match event.get("type"):
+            case "response.cancel":
+                # What it is about has ended with the connection, or was never begun.
+                self._held = [held for held in self._held if not responding(held.event)]
+            case "input_audio_buffer.clear":
+                self.microphone.clear()
+            case "input_audio_buffer.commit":
+                self._held.append(Held(event, self.microphone.clear()))
+            case _:
+                self._held.append(Held(event))
+
     # What it says.
+
+    def take_held(self) -> list[Held]:
+        """What has waited for a connection, in order."""
+        held, self._held = self._held, []
+        return held
+
+    def is_stale(self, event: Event, now: float) -> bool:
+        """Whether nobody waits any more for what ``event`` asks for."""
+        asked = self._asked_at.get(str(event.get("event_id")))
+        return asked is not None and now - asked > STALE_SECONDS
 
     def moment(self, *, answering: bool, settled: bool) -> Moment:
         """What goes on now. ``answering``: the connection is asked for an answer; ``settled``: it
@@ -116,7 +150,7 @@ class Memory:
 
     def lost(self, conversation: Conversation, waiting: Sequence[Event], event_id: str) -> Loss:
         """The connection with ``conversation`` is gone, and what was ``waiting`` there for its
-        turn; ``event_id`` is for a request of ours."""
+        turn, which is held for the next; ``event_id`` is for a request of ours."""
         floor = self.floor
         reply = floor.reply is not None
         ask = self._is_to_be_asked_again(conversation)
@@ -131,7 +165,8 @@ class Memory:
         told = [*floor.lost(), *map(ended, conversation.aside)]
         for event in told:
             self.received(event)
-        return Loss(told, again, reply, ask)
+        self._held = [*again, *self._held]
+        return Loss(told, reply, ask)
 
     def _is_to_be_asked_again(self, conversation: Conversation) -> bool:
         """A reply that is owed, or was lost with nothing of it come, and not for the second time;

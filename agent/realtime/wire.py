@@ -27,11 +27,10 @@ from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.floor import ended
 from agent.realtime.guard import appended_bytes, error_event, parse
-from agent.realtime.history import responding
 from agent.realtime.leg import Leg
 from agent.realtime.legs import Legs, lost
 from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
-from agent.realtime.memory import Held, Memory
+from agent.realtime.memory import Memory
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket
@@ -44,9 +43,6 @@ logger = logging.getLogger("agent.realtime")
 
 STALL_SECONDS = 3.0
 """A response of which nothing has come for so long keeps no other from being asked for."""
-STALE_SECONDS = 9.0
-"""A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
-came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
 
 
 class Wire:
@@ -75,9 +71,6 @@ class Wire:
         self._configured = False
         self._leaving: set[asyncio.Task[None]] = set()
         """Legs that are no longer the call's."""
-        self._asked_at: dict[str, float] = {}
-        """When the engine asked for an answer, by event id."""
-        self._held: list[Held] = []
         self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
         self._roller = Roller(self._legs, self._moment, self._switch)
         self._roller.follow(self._leg)
@@ -103,12 +96,11 @@ class Wire:
         if event.get("event_id") is None:
             # So that the service's answer can be told to belong to it.
             event["event_id"] = self._event_id()
-        if responding(event):
-            self._asked_at[str(event["event_id"])] = time.monotonic()
+        self._memory.asked(event, time.monotonic())
         if self._connected:
             self._send(event)
         else:
-            self._hold(event)
+            self._memory.hold(event)
 
     async def receive(self) -> aiohttp.WSMessage:
         """The next event for the plugin: the service's, or one of ours."""
@@ -192,17 +184,13 @@ class Wire:
 
     def _leave(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
         """``pieces`` is the audio that a commit is about, if not all that there is."""
-        if self._is_stale(event):
+        if self._memory.is_stale(event, time.monotonic()):
             logger.warning("not sent, it waited too long: %s", event["event_id"])
             return
         if violation := self._leg.leave(event):
             self._refuse(event, violation)
             return
         self._memory.sent(event, pieces)
-
-    def _is_stale(self, event: Event) -> bool:
-        asked = self._asked_at.get(str(event.get("event_id")))
-        return asked is not None and time.monotonic() - asked > STALE_SECONDS
 
     def _is_past(self, event: Event) -> bool:
         """Whether ``event`` changes an item that the service knows by our words only."""
@@ -222,19 +210,6 @@ class Wire:
         self._legs.catch_up(self._leg)
         if event["type"] == "conversation.item.delete":
             self._tell({"type": "conversation.item.deleted", "item_id": event["item_id"]})
-
-    def _hold(self, event: Event) -> None:
-        """Keep ``event`` for the next connection."""
-        match event.get("type"):
-            case "response.cancel":
-                # What it is about has ended with the connection, or was never begun.
-                self._held = [held for held in self._held if not responding(held.event)]
-            case "input_audio_buffer.clear":
-                self._memory.microphone.clear()
-            case "input_audio_buffer.commit":
-                self._held.append(Held(event, self._memory.microphone.clear()))
-            case _:
-                self._held.append(Held(event))
 
     def _refuse(self, event: Event, violation: Violation) -> None:
         logger.error("not sent: %s", violation.message)
@@ -348,7 +323,6 @@ class Wire:
         self._connected = False
         waiting = self._leg.arbiter.waiting
         loss = self._memory.lost(self._leg.conversation, waiting, self._event_id())
-        self._held = [*loss.again, *self._held]
         if loss.reply:
             self._notify(Notice("reply_lost", {"asked_again": loss.asked_again}))
         for event in loss.told:
@@ -367,8 +341,7 @@ class Wire:
             logger.info("moved to another connection at %s", leg.host)
         self._leg, self._connected = leg, True
         self._legs.catch_up(leg)
-        held, self._held = self._held, []
-        for each in held:
+        for each in self._memory.take_held():
             for piece in each.pieces:
                 leg.send_audio(piece)
             if each.event.get("type") == "input_audio_buffer.commit":

@@ -188,7 +188,7 @@ async def test_a_turn_without_a_transcript_is_told_as_sound() -> None:
 async def test_d4_what_nobody_waits_for_any_more_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agent.realtime.wire.STALE_SECONDS", 0.3)
+    monkeypatch.setattr("agent.realtime.memory.STALE_SECONDS", 0.3)
     async with line() as made:
         made.stand_in.faults["http-503"] = parse_fault("http-503")
         await made.hang_up()

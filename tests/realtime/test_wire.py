@@ -99,13 +99,15 @@ async def test_audio_leaves_untouched() -> None:
 
 async def test_a_flat_service_speaks_ga_to_the_plugin() -> None:
     async with wired(AZURE_PREVIEW) as (wire, service):
-        await service.say({"type": "response.audio.done", "delta": "AAAA"})
+        await service.say({"type": "response.created", "response": {"id": "r"}})
+        await service.say({"type": "response.audio.done", "item_id": "a"})
+        await told(wire)
         assert (await told(wire))["type"] == "response.output_audio.done"
 
 
 async def test_a_ga_service_is_passed_on_to_the_letter() -> None:
     async with wired(OPENAI_GA) as (wire, service):
-        text = '{"type":"response.output_audio.done","delta":"AAAA"}'
+        text = '{"type":"rate_limits.updated","rate_limits":[]}'
         await service.say(text)
         assert (await wire.receive()).data == text
 
