@@ -309,10 +309,9 @@ class Wire:
     async def _recover(self, error: ServiceError) -> None:
         """The leg is lost: have another. Raises ``ServiceError`` where there is none to be had."""
         began = time.monotonic()
-        leg = self._leg
         self._roller.leave()
         self._end_what_is_lost()
-        await leg.close()
+        self._let_close(self._leg)
         self._link.failed(error)
         self._switch(await self._legs.next())
         after_ms = round((time.monotonic() - began) * 1000)
@@ -333,11 +332,8 @@ class Wire:
         """From here on ``leg`` is the call's connection."""
         if self._connected:
             self._end_what_is_lost()
-            old = self._leg
-            old.wake()
-            leaving = asyncio.create_task(old.close())
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._leg.wake()
+            self._let_close(self._leg)
             logger.info("moved to another connection at %s", leg.host)
         self._leg, self._connected = leg, True
         self._legs.catch_up(leg)
@@ -351,6 +347,12 @@ class Wire:
         for piece in self._memory.microphone.again():
             leg.send_audio(piece)
         self._roller.follow(leg)
+
+    def _let_close(self, leg: Leg) -> None:
+        """Close ``leg`` without waiting for it: a dead connection takes its time."""
+        leaving = asyncio.create_task(leg.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     def _moment(self) -> Moment:
         leg = self._leg
