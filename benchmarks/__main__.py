@@ -8,30 +8,24 @@ import sys
 from statistics import median
 from typing import Any
 
-from agent.cli.running import run_until_signal, say
-from agent.errors import AgentError
+from agent.cli.running import say
 from agent.voice.turn_taking import MODES, PUSH_TO_TALK
+from benchmarks import command
 from benchmarks.measure import ROWS, Sample, measured_call, sounds
 from benchmarks.rig import Rig
 from benchmarks.stats import paired_difference
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=7, help="calls to each (%(default)s)")
-    parser.add_argument(
+    made = command.parser("benchmarks", __doc__)
+    made.add_argument("--pairs", type=int, default=7, help="calls to each (%(default)s)")
+    made.add_argument(
         "--mode",
         choices=[mode for mode in MODES if mode != PUSH_TO_TALK],
         default="server_vad",
         help="how turns are taken (%(default)s); the plain worker has no push_to_talk",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    arguments = parser.parse_args()
-    try:
-        return run_until_signal(_compare(arguments))
-    except AgentError as error:
-        say(str(error))
-        return error.exit_code
+    return command.run(_compare, made.parse_args())
 
 
 async def _compare(arguments: argparse.Namespace) -> int:

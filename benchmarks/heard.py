@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import random
 import secrets
 import sys
@@ -19,14 +18,15 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from agent.cli.running import run_until_signal, say
-from agent.errors import AgentError, LiveKitError
+from agent.cli.running import say
+from agent.errors import LiveKitError
 from agent.local.audio import ROOM_RATE, SERVICE_RATE
 from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
 from agent.voice.push_to_talk import PRESS, RELEASE
+from benchmarks import command
 from benchmarks.chirp import chirp, stretches
 from benchmarks.ours import our_worker
 from benchmarks.relay import Relay
@@ -138,23 +138,14 @@ async def _measure(arguments: argparse.Namespace) -> int:
         say(f"{arguments.count} interruptions, {name}")
         async with line(delay, jitter) as (address, near):
             result[name] = summary(await interruptions(address, near, arguments.count))
-    if arguments.json:
-        print(json.dumps(result))
-        return 0
-    for name, figures in result.items():
-        print(name, "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    command.show(result, as_json=arguments.json)
     return 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.heard", description=__doc__)
-    parser.add_argument("--count", type=int, default=50, help="interruptions (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    try:
-        return run_until_signal(_measure(parser.parse_args()))
-    except AgentError as error:
-        say(str(error))
-        return error.exit_code
+    made = command.parser("benchmarks.heard", __doc__)
+    made.add_argument("--count", type=int, default=50, help="interruptions (%(default)s)")
+    return command.run(_measure, made.parse_args())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ processes hold in memory.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import dataclass, field
@@ -20,14 +19,15 @@ from typing import Any
 import psutil
 
 from agent.cli.call import spoken
-from agent.cli.running import run_until_signal, say
-from agent.errors import AgentError, LiveKitError
+from agent.cli.running import say
+from agent.errors import LiveKitError
 from agent.local.caller import Caller
 from agent.local.conversation import converse, take_turn
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import Fault
 from agent.local.standin.script import Script, Turn
+from benchmarks import command
 from benchmarks.ours import our_worker
 from benchmarks.rig import Worker
 
@@ -131,25 +131,15 @@ async def _ask(caller: Caller, asked: str, held: Held) -> None:
 async def _measure(arguments: argparse.Namespace) -> int:
     async with LiveKitServer(say) as server:
         held = await long_call(server.address, arguments.minutes * 60, arguments.expire)
-    result = held.summary()
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        for name, figure in result.items():
-            print(f"{name:15} {figure}")
+    command.show(held.summary(), as_json=arguments.json)
     return 1 if held.lost or held.doubled else 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.line", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10, help="of talk (%(default)g)")
-    parser.add_argument("--expire", type=float, default=27, help="a session's life in seconds")
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    try:
-        return run_until_signal(_measure(parser.parse_args()))
-    except AgentError as error:
-        say(str(error))
-        return error.exit_code
+    made = command.parser("benchmarks.line", __doc__)
+    made.add_argument("--minutes", type=float, default=10, help="of talk (%(default)g)")
+    made.add_argument("--expire", type=float, default=27, help="a session's life in seconds")
+    return command.run(_measure, made.parse_args())
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 
 from agent.cli.call import spoken
-from agent.cli.running import run_until_signal, say
-from agent.errors import AgentError, LiveKitError
+from agent.cli.running import say
+from agent.errors import LiveKitError
 from agent.local.audio import SERVICE_RATE, write_wav
 from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
@@ -31,6 +31,7 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
 from agent.local.standin.script import Script, Turn
 from agent.voice.greeting import words_file
+from benchmarks import command
 from benchmarks.chirp import chirp
 from benchmarks.ours import our_worker
 
@@ -172,23 +173,14 @@ async def _measure(arguments: argparse.Namespace) -> int:
         "greeting_ms": {"median": round(median(greetings)), "most": round(max(greetings))},
         "leaked": leak,
     }
-    if arguments.json:
-        print(json.dumps(result))
-        return 0
-    for name, figures in result.items():
-        print(name, "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    command.show(result, as_json=arguments.json)
     return 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.voice", description=__doc__)
-    parser.add_argument("--calls", type=int, default=7, help="of each kind (%(default)s)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    try:
-        return run_until_signal(_measure(parser.parse_args()))
-    except AgentError as error:
-        say(str(error))
-        return error.exit_code
+    made = command.parser("benchmarks.voice", __doc__)
+    made.add_argument("--calls", type=int, default=7, help="of each kind (%(default)s)")
+    return command.run(_measure, made.parse_args())
 
 
 if __name__ == "__main__":
