@@ -70,6 +70,19 @@ async def test_local_hears_by_itself_and_commits_speech_alone(
     assert said_ms - 300 < sent_ms < said_ms + 900
 
 
+@pytest.mark.parametrize("mode", ["server_vad", "semantic_vad"])
+async def test_the_service_hears_when_a_turn_ends(
+    mode: str, livekit: LiveKitAddress, stand_in: StandIn
+) -> None:
+    async with calling(livekit, stand_in, AGENT_TURN_TAKING=mode) as caller:
+        conversation = await converse(caller, [spoken(QUESTION)])
+        session = seen(stand_in)
+    (turn,) = conversation.turns
+    assert (turn.user, turn.agent) == (QUESTION, ANSWER)
+    assert session["session"]["audio"]["input"]["turn_detection"]["type"] == mode
+    assert session["errors"] == []
+
+
 @pytest.mark.parametrize("mode", ["server_vad", "local"])
 async def test_an_interruption_stops_the_agent_and_the_service_knows_what_was_heard(
     mode: str, livekit: LiveKitAddress
