@@ -98,7 +98,7 @@ async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> H
             asked = list(ANSWERS)[held.turns % len(ANSWERS)]
             await _ask(caller, asked, held)
             if now - began > min(SETTLE_SECONDS, seconds / 5):
-                held.memory_mb.append(worker.pss_mb())
+                held.memory_mb.append(worker.private_mb())
             if held.turns % 10 == 0:
                 say(f"  … {held.turns} turns in {now - began:.0f} s, {len(held.lost)} lost")
         held.connections = len(stand_in.record.sessions)

@@ -45,6 +45,17 @@ class Worker:
                 continue
         return total / 1e6
 
+    def private_mb(self) -> float:
+        """Memory that no other process shares, in megabytes of 10^6: what else runs on the
+        machine does not change it."""
+        total = 0
+        for process in self._tree():
+            try:
+                total += process.memory_full_info().uss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
+
     def cpu_seconds(self) -> float:
         """Processor time used so far, by those that run and those that have ended."""
         total = 0.0
