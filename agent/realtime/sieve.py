@@ -43,17 +43,17 @@ class Sieve:
 
     def __init__(self) -> None:
         self._recent: deque[str] = deque(maxlen=RECENT)
+        self._open: dict[str, set[str]] = {}
+        """Responses that the engine was told have begun, and their items."""
         self._response: str | None = None
-        """The one that the engine was told has begun."""
-        self._items: set[str] = set()
-        """Of that response."""
+        """The one of them in the conversation."""
         self._doubled = False
         """The response's events come twice."""
         self._last: Event = {}
 
     @property
     def response(self) -> str | None:
-        """The response that the engine takes to be coming."""
+        """The response in the conversation that the engine takes to be coming."""
         return self._response
 
     def lets_through(self, event: Event) -> bool:
@@ -97,29 +97,40 @@ class Sieve:
         if kind == "response.created":
             return self._begin(event["response"])
         if kind == "response.output_item.added":
-            return self._add(event["item"]["id"])
+            return self._add(event)
         if kind == "response.done":
-            if event["response"]["id"] == self._response:
-                self._response, self._doubled = None, False
-                self._items.clear()
+            self._end(event["response"]["id"])
             return True
-        if kind.startswith("response.") and self._response is None:
+        if kind.startswith("response.") and not self._open:
             return False
         if kind in _DELTAS or kind == "response.content_part.added":
-            return item_id in self._items
-        return kind != "response.output_item.done" or event["item"]["id"] in self._items
+            return self._knows(item_id)
+        return kind != "response.output_item.done" or self._knows(event["item"]["id"])
+
+    def _knows(self, item_id: Any) -> bool:
+        return any(item_id in items for items in self._open.values())
 
     def _begin(self, response: Any) -> bool:
-        if response["id"] == self._response:
+        if response["id"] in self._open:
             self._doubled = True
             return False
-        self._response, self._doubled = response["id"], False
-        self._items.clear()
+        if response.get("conversation_id", "") is not None:
+            if self._response is not None:
+                self._end(self._response)
+            self._response = response["id"]
+        self._open[response["id"]] = set()
         return True
 
-    def _add(self, item_id: str) -> bool:
-        if self._response is None or item_id in self._items:
-            self._doubled = self._response is not None
+    def _add(self, event: Event) -> bool:
+        item_id = event["item"]["id"]
+        items = self._open.get(str(event.get("response_id", self._response)))
+        if items is None or item_id in items:
+            self._doubled = items is not None
             return False
-        self._items.add(item_id)
+        items.add(item_id)
         return True
+
+    def _end(self, response_id: str) -> None:
+        self._open.pop(response_id, None)
+        if response_id == self._response:
+            self._response, self._doubled = None, False

@@ -274,7 +274,7 @@ class Wire:
     def _pass_on(self, event: Event, text: str) -> None:
         before = self._sieve.response
         if self._sieve.lets_through(event):
-            if before is not None and event["type"] == "response.created":
+            if before is not None and self._sieve.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._tell(ended(before))
             self._for_plugin.put_nowait(text)

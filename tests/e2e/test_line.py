@@ -28,6 +28,7 @@ from agent.local.standin.faults import parse_fault
 from agent.local.standin.record import Seen
 from agent.local.standin.script import Script, Turn
 from benchmarks.chirp import chirp, stretches
+from benchmarks.line import long_call
 from tests.e2e.conftest import Worker
 from tests.e2e.test_call import until_gone
 from tests.programs import AGENT
@@ -276,9 +277,8 @@ async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
             await caller.hang_up()
 
 
+@pytest.mark.timeout(300)
 async def test_two_minutes_of_sessions_that_end(livekit: LiveKitAddress) -> None:
-    from benchmarks.line import long_call
-
     held = await long_call(livekit, 120, 27)
     summary = json.dumps(held.summary())
     assert (held.lost, held.doubled) == ([], []), summary
