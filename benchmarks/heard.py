@@ -69,7 +69,7 @@ async def interruptions(
     environ = {"AGENT_TURN_TAKING": "push_to_talk"}
     async with (
         StandIn(options) as stand_in,
-        our_worker(address, stand_in.url, name, **environ),
+        our_worker(address, stand_in.url, name, environ=environ),
         Caller(near, name, agent_name=name) as caller,
     ):
         for number in range(count):

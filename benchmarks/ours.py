@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from agent.environment import without_accounts
@@ -16,11 +16,16 @@ OURS = (sys.executable, "-m", "agent", "dev")
 
 @asynccontextmanager
 async def our_worker(
-    address: LiveKitAddress, service_url: str, agent_name: str, **environ: str
+    address: LiveKitAddress,
+    service_url: str,
+    agent_name: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Child]:
     """Registered and ready; ``service_url`` without ``/v1``."""
     given = worker_environ(address, service_url, agent_name)
-    child = Child("Our worker", OURS, environ={**given, **environ})
+    child = Child("Our worker", OURS, environ={**given, **(environ or {})}, on_line=on_line)
     async with child:
         await child.line_with("registered worker")
         yield child

@@ -76,7 +76,7 @@ async def sentence_ms(address: LiveKitAddress, calls: int) -> list[float]:
         environ = {"AGENT_VOICE_FROM": "tts", "AGENT_TTS_VOICE": OWN_VOICE}
         async with (
             StandIn(options) as stand_in,
-            our_worker(address, stand_in.url, "voice", **environ),
+            our_worker(address, stand_in.url, "voice", environ=environ),
             Caller(address, "voice", agent_name="voice") as caller,
         ):
             await _heard(caller, caller.joined_at)
@@ -98,7 +98,7 @@ async def leaked(address: LiveKitAddress, deltas: int = LEAKED_DELTAS) -> dict[s
     environ = {"AGENT_VOICE_FROM": "tts", "AGENT_TTS_VOICE": OWN_VOICE}
     async with (
         StandIn(options) as stand_in,
-        our_worker(address, stand_in.url, "leak", **environ),
+        our_worker(address, stand_in.url, "leak", environ=environ),
         Caller(address, "leak", agent_name="leak") as caller,
     ):
         await _heard(caller, caller.joined_at)
@@ -128,7 +128,7 @@ async def greeting_ms(address: LiveKitAddress, calls: int) -> list[float]:
         options = StandInOptions(script=SCRIPT, connect_ms=CONNECT_MS)
         async with (
             StandIn(options) as stand_in,
-            our_worker(address, stand_in.url, "greeting", **environ) as worker,
+            our_worker(address, stand_in.url, "greeting", environ=environ) as worker,
         ):
             for number in range(calls):
                 asking = asyncio.create_task(_moment(worker.line_with(ASKED)))

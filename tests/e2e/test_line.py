@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -19,7 +18,7 @@ from livekit import api
 
 from agent.cli.call import spoken
 from agent.ending import FAILED_EXIT
-from agent.local.audio import ROOM_RATE, SERVICE_RATE
+from agent.local.audio import SERVICE_RATE
 from agent.local.caller import Caller
 from agent.local.conversation import converse, take_turn
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
@@ -27,7 +26,8 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
 from agent.local.standin.record import Seen
 from agent.local.standin.script import Script, Turn
-from benchmarks.chirp import chirp, stretches
+from benchmarks.chirp import chirp
+from benchmarks.killed import job_of, longest_gap_ms
 from benchmarks.line import long_call
 from tests.e2e.conftest import Worker
 from tests.e2e.test_call import until_gone
@@ -216,28 +216,21 @@ async def test_a_process_that_is_killed_costs_its_own_call_a_moment(
         *others, fourth = callers
         await asyncio.sleep(2)
         began = [len(caller.hearing.pcm) for caller in others]
-        os.kill(_job_of(worker, "four"), signal.SIGKILL)
+        os.kill(job_of(worker.lines, "four"), signal.SIGKILL)
         killed = time.monotonic()
         # The jitter buffer speaks on for a moment.
         while fourth.hearing.first_after(killed + 1.0) is None:
             assert time.monotonic() < killed + 8, worker.lines[-20:]
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
+        # How short a gap is, is measured by benchmarks.killed: here the machine is busy.
         for caller, start in zip(others, began, strict=True):
-            assert len(stretches(bytes(caller.hearing.pcm[start:]), ROOM_RATE, apart=0.1)) == 1
+            assert longest_gap_ms(bytes(caller.hearing.pcm[start:])) < 1000
         agents = [p for p in fourth.room.remote_participants if p.startswith("agent-")]
         assert len(agents) == 1
         # It is done once: a call that kills its process would do so for ever.
-        os.kill(_job_of(worker, "four"), signal.SIGKILL)
+        os.kill(job_of(worker.lines, "four"), signal.SIGKILL)
         await until_gone(livekit, "four", 8)
-
-
-def _job_of(worker: Worker, room: str) -> int:
-    """The process of the last job in ``room``, by the worker's log."""
-    lines = [line for line in worker.lines if f'"room": "{room}"' in line and '"pid"' in line]
-    found = re.search(r'"pid": (\d+)', lines[-1])
-    assert found
-    return int(found[1])
 
 
 async def test_a_worker_that_drains_says_how_many_calls_are_left(faulty: Faulty) -> None:
