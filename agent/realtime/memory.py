@@ -162,6 +162,8 @@ class Memory:
         if conversation.unconfirmed is not None and not conversation.cancelled:
             again.append(Held(conversation.unconfirmed))
         again += [Held(event) for event in waiting]
+        # No answer will come to the updates that the gone connection was sent.
+        self.accepted.start_over()
         told = [*floor.lost(), *map(ended, conversation.aside)]
         for event in told:
             self.received(event)
