@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--connect-ms", type=int, default=0, help="wait before accepting (%(default)s)"
     )
     parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of this origin use /faults and /sessions",
+    )
+    parser.add_argument(
         "--tls-cert", type=Path, metavar="PEM", help="a certificate: for clients that want wss://"
     )
     parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its key")
@@ -90,6 +97,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         connect_ms=arguments.connect_ms,
         faults=tuple(parse_fault(text) for text in arguments.fault),
         log=arguments.log,
+        allowed_origins=tuple(arguments.allow_origin),
         tls=(arguments.tls_cert, arguments.tls_key) if arguments.tls_cert else None,
     )
     async with StandIn(options) as server:

@@ -34,5 +34,8 @@ class StandInOptions:
     faults: tuple[Fault, ...] = field(default_factory=tuple)
     log: Path | None = None
     """Write every event of every session to this file, as JSON lines."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins, such as ``http://localhost:3000``, whose web pages may use the control endpoints.
+    Pages of all other origins than the server's own are refused."""
     tls: tuple[Path, Path] | None = None
     """A certificate and its key as PEM, for clients that connect with ``wss://`` only."""
