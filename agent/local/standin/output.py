@@ -56,6 +56,8 @@ class _Output:
 
     def emit(self, type: str, **fields: Any) -> None:
         misbehaviour.emit(self._reply.session, type, {"response_id": self._reply.id, **fields})
+        if type.endswith(".delta"):
+            self._reply.begun.set()
 
 
 class MessageOutput(_Output):

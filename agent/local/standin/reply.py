@@ -55,6 +55,7 @@ def start_reply(session: Session, request: dict[str, Any], *, idle: bool = False
         session.others[reply.id] = reply
     else:
         session.reply = reply
+        session.answering.set()
     reply.start()
 
 
@@ -70,6 +71,8 @@ class Reply:
         """Out of the conversation: its items are not added there."""
         self.config = _overridden(session.config, request)
         self.items: list[Item] = []
+        self.begun = asyncio.Event()
+        """Set once its first delta has been sent, or it has ended without one."""
         self.spent = Spent(self.config["max_output_tokens"])
         self._request = request
         self._idle = idle
@@ -160,6 +163,7 @@ class Reply:
 
     def _end(self, status: str, details: dict[str, Any] | None) -> None:
         session = self.session
+        self.begun.set()
         if self._output is not None:
             self._output.end("incomplete")
             self._output = None
@@ -167,6 +171,7 @@ class Reply:
             session.others.pop(self.id, None)
         elif session.reply is self:
             session.reply = None
+            session.answering.clear()
         usage = response_usage(
             session.conversation, session.read_items, self.config["instructions"], self.spent
         )

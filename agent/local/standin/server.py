@@ -146,7 +146,8 @@ class StandIn:
             max_msg_size=MAX_FRAME_BYTES, compress=False, protocols=(PROTOCOL,)
         )
         await socket.prepare(request)
-        connection = Connection(socket, self.record)
+        latency_ms = self.options.latency_ms
+        connection = Connection(socket, self.record, latency_ms=latency_ms)
         session = connection.session = Session(
             dialect=dialect,
             model=model,
