@@ -45,7 +45,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--first-audio-ms", type=int, default=0, help="wait before the first word (%(default)s)"
     )
     parser.add_argument(
+        "--transcript-ms",
+        type=int,
+        metavar="MS",
+        help="wait before the transcript of the caller's turn; 0: before the answer (default: "
+        "until the answer has begun)",
+    )
+    parser.add_argument(
+        "--latency-ms",
+        type=int,
+        default=0,
+        metavar="MS",
+        help="send every event so much later (%(default)s)",
+    )
+    parser.add_argument(
         "--connect-ms", type=int, default=0, help="wait before accepting (%(default)s)"
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let web pages of this origin use /faults and /sessions",
     )
     parser.add_argument(
         "--tls-cert", type=Path, metavar="PEM", help="a certificate: for clients that want wss://"
@@ -87,9 +108,12 @@ async def _serve(arguments: argparse.Namespace) -> int:
         recognise=not arguments.no_recognition,
         pace=arguments.pace,
         first_audio_ms=arguments.first_audio_ms,
+        transcript_ms=arguments.transcript_ms,
+        latency_ms=arguments.latency_ms,
         connect_ms=arguments.connect_ms,
         faults=tuple(parse_fault(text) for text in arguments.fault),
         log=arguments.log,
+        allowed_origins=tuple(arguments.allow_origin),
         tls=(arguments.tls_cert, arguments.tls_key) if arguments.tls_cert else None,
     )
     async with StandIn(options) as server:

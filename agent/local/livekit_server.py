@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import signal
-from contextlib import AsyncExitStack
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import aiohttp
@@ -42,7 +46,7 @@ class LiveKitServer:
         self._progress = progress
         self._port = port or free_port()
         self.media_port = free_port()
-        """Where audio goes, by UDP, and by TCP where that is not let through."""
+        """Where audio goes, by UDP."""
         self._exit = AsyncExitStack()
         key, secret = f"key{secrets.token_hex(4)}", secrets.token_hex(20)
         if keys is not None:
@@ -52,16 +56,16 @@ class LiveKitServer:
 
     async def __aenter__(self) -> Self:
         program = await livekit_server(self._progress)
-        # A file would have to be cleaned up; the program takes its configuration as text as well.
-        command = (str(program), "--config-body", json.dumps(self._configuration()))
-        # Asked to end, it waits three seconds for its participants; it has nothing to save.
-        child = Child("livekit-server", command, stop_signal=signal.SIGKILL)
-        self.child = await self._exit.enter_async_context(child)
-        try:
-            await self._until_ready()
-        except BaseException:
-            await self._exit.aclose()
-            raise
+        with _private_file(json.dumps(self._configuration())) as config:
+            command = (str(program), "--config", str(config))
+            # Asked to end, it waits three seconds for its participants; it has nothing to save.
+            child = Child("livekit-server", command, stop_signal=signal.SIGKILL)
+            self.child = await self._exit.enter_async_context(child)
+            try:
+                await self._until_ready()
+            except BaseException:
+                await self._exit.aclose()
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -72,10 +76,14 @@ class LiveKitServer:
             "port": self._port,
             "bind_addresses": ["127.0.0.1"],
             "rtc": {
-                "tcp_port": self.media_port,
+                # `bind_addresses` is for signalling only: media over TCP would listen on all
+                # addresses, with no setting to say otherwise, and over UDP on the external ones.
+                "tcp_port": 0,
                 "udp_port": self.media_port,
                 "node_ip": "127.0.0.1",
                 "use_external_ip": False,
+                "enable_loopback_candidate": True,
+                "ips": {"includes": ["127.0.0.1/32"]},
             },
             "keys": {self.address.api_key: self.address.api_secret},
             # By default it sends no job to a worker above 70 % of the machine's load. Here all
@@ -99,6 +107,19 @@ class LiveKitServer:
             ended.cancel()
         last = self.child.tail[-1] if self.child.tail else "it wrote nothing"
         raise LiveKitError(f"livekit-server did not start on port {self._port}: {last}")
+
+
+@contextmanager
+def _private_file(text: str) -> Iterator[Path]:
+    """A file with mode 0600 that holds ``text``: everyone can read a command line. The server
+    reads it once, as it starts."""
+    handle, name = tempfile.mkstemp(prefix="livekit-server-", suffix=".json")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        yield Path(name)
+    finally:
+        os.unlink(name)
 
 
 async def _answers(http: aiohttp.ClientSession, url: str) -> bool:

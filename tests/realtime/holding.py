@@ -89,9 +89,14 @@ async def held_line(
     start: bool = True,
     pace: float = 50,
     given: dict[str, Any] | None = None,
+    transcript_ms: int | None = None,
 ) -> AsyncIterator[Line]:
     options = StandInOptions(
-        script=SCRIPT, pace=pace, dialects=(dialect.name,), faults=tuple(map(parse_fault, faults))
+        script=SCRIPT,
+        pace=pace,
+        dialects=(dialect.name,),
+        faults=tuple(map(parse_fault, faults)),
+        transcript_ms=transcript_ms,
     )
     async with StandIn(options) as stand_in:
         made = Line(stand_in, dialect, given or {})

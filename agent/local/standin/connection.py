@@ -28,10 +28,14 @@ SEND_SECONDS = 2.0
 class Connection:
     """The socket of a session."""
 
-    def __init__(self, socket: web.WebSocketResponse, record: Record) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, record: Record, *, latency_ms: int = 0
+    ) -> None:
         self._socket = socket
         self._record = record
-        self._unsent: deque[str] = deque()
+        self._unsent: deque[tuple[float, str]] = deque()
+        """When each is due on the loop's clock, and what it says."""
+        self._latency_seconds = latency_ms / 1000
         self._unsent_bytes = 0
         self._filled = asyncio.Event()
         self._drained = asyncio.Event()
@@ -44,7 +48,8 @@ class Connection:
         if self._closing is not None or self._dead:
             return
         self._record.sent(self.session, text)
-        self._unsent.append(text)
+        due = asyncio.get_running_loop().time() + self._latency_seconds
+        self._unsent.append((due, text))
         self._unsent_bytes += len(text)
         self._filled.set()
         self._drained.clear()
@@ -96,8 +101,11 @@ class Connection:
         with contextlib.suppress(ConnectionError):
             while True:
                 while self._unsent and not self._dead:
-                    text = self._unsent.popleft()
+                    due, text = self._unsent[0]
+                    if self._latency_seconds:
+                        await asyncio.sleep(due - asyncio.get_running_loop().time())
                     await self._socket.send_str(text)
+                    self._unsent.popleft()
                     self._unsent_bytes -= len(text)
                 self._drained.set()
                 self._filled.clear()
@@ -105,7 +113,7 @@ class Connection:
 
     async def _close(self, code: int, reason: str) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(SEND_SECONDS + self._latency_seconds):
                 if self._unsent:
                     await self._drained.wait()
                 await self._socket.close(code=code, message=reason.encode())

@@ -80,6 +80,10 @@ KINDS: dict[str, Kind] = {
         "session.updated shows another voice and silence than were asked for",
         "dograh-hq/dograh#629",
     ),
+    "transcription-failed": Kind(
+        "what the caller says is not transcribed, as on Azure with a model that is no deployment",
+        "openai/openai-agents-js#297",
+    ),
     "refuse-first-update": Kind(
         "the first session.update of a session is refused", "livekit/agents#1807"
     ),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from agent.local.standin import transcription
 from agent.local.standin.ids import new_id
 from agent.local.standin.rules import Refusal
-from agent.local.standin.rules.refusal import out_of_range
 from agent.local.standin.sound import Decoder, Format, format_of
 from agent.local.standin.spelling import ga_item
 
@@ -24,7 +23,9 @@ class Item:
 
     body: dict[str, Any]
     audio_ms: float = 0.0
-    """Assistant audio sent for it so far."""
+    """Assistant audio sent for it so far, or what a truncation left of it."""
+    truncated: bool = False
+    """The client cut its audio; nothing is added any more, and its transcript is gone."""
     user_audio_seconds: float = 0.0
     heard: str | None = None
     """What the model understood of a user's audio, transcribed for the client or not."""
@@ -174,19 +175,17 @@ def truncate(session: Session, event: dict[str, Any]) -> None:
             f"Item with item_id not found: {item_id}",
             echo_event_id=False,
         )
-    if item.audio_ms <= 0:
+    if item.audio_ms <= 0 and not item.truncated:
         raise Refusal(
             "unsupported_content_type", "Only model output audio messages can be truncated"
         )
-    if audio_end_ms < 1:
-        raise out_of_range("audio_end_ms", audio_end_ms, 1, integer=True, above=False)
     if audio_end_ms > item.audio_ms:
         raise Refusal(
             "invalid_value",
             f"Audio content of {round(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
             param="audio_end_ms",
         )
-    item.audio_ms = audio_end_ms
+    item.audio_ms, item.truncated = audio_end_ms, True
     for part in item.body["content"]:
         # What was said after the cut must not stay in the context as text.
         part["transcript"] = None

@@ -29,10 +29,19 @@ class StandInOptions:
     """Audio leaves this many times faster than it plays, as the real service's does."""
     first_audio_ms: int = 0
     """Wait between ``response.created`` and the first word."""
+    transcript_ms: int | None = None
+    """From the end of the caller's turn to its transcript. ``None`` waits until the answer has
+    begun, as most often happens with the real service; 0 sends it before the answer's first
+    item."""
+    latency_ms: int = 0
+    """Every server event leaves so much later, in order: the network and the service's own time."""
     connect_ms: int = 0
     """Wait before a connection is accepted."""
     faults: tuple[Fault, ...] = field(default_factory=tuple)
     log: Path | None = None
     """Write every event of every session to this file, as JSON lines."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins, such as ``http://localhost:3000``, whose web pages may use the control endpoints.
+    Pages of all other origins than the server's own are refused."""
     tls: tuple[Path, Path] | None = None
     """A certificate and its key as PEM, for clients that connect with ``wss://`` only."""

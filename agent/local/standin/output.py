@@ -56,6 +56,8 @@ class _Output:
 
     def emit(self, type: str, **fields: Any) -> None:
         misbehaviour.emit(self._reply.session, type, {"response_id": self._reply.id, **fields})
+        if type.endswith(".delta"):
+            self._reply.begun.set()
 
 
 class MessageOutput(_Output):
@@ -103,7 +105,8 @@ class MessageOutput(_Output):
                     "response.output_audio_transcript.delta", **self._place, delta=piece.words
                 )
             self.emit("response.output_audio.delta", **self._place, delta=piece.audio)
-            self._item.audio_ms += piece.duration_ms
+            if not self._item.truncated:
+                self._item.audio_ms += piece.duration_ms
             session.voice_locked = session.voice_locked or not reply.beside
             self._cut_if_due(number)
             due += piece.duration_ms / 1000 / session.options.pace
@@ -134,7 +137,8 @@ class MessageOutput(_Output):
             self.emit("response.output_text.done", **self._place, text=self._said)
         self.emit("response.content_part.done", **self._place, part=self._part(self._said))
         key, kind = ("transcript", "output_audio") if self._speaks else ("text", "output_text")
-        self._item.body["content"] = [{"type": kind, key: self._said}]
+        said = None if self._item.truncated else self._said
+        self._item.body["content"] = [{"type": kind, key: said}]
         self._finish(status)
 
     def _part(self, said: str) -> dict[str, Any]:

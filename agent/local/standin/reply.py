@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.local.standin import misbehaviour
@@ -54,6 +55,7 @@ def start_reply(session: Session, request: dict[str, Any], *, idle: bool = False
         session.others[reply.id] = reply
     else:
         session.reply = reply
+        session.answering.set()
     reply.start()
 
 
@@ -69,6 +71,8 @@ class Reply:
         """Out of the conversation: its items are not added there."""
         self.config = _overridden(session.config, request)
         self.items: list[Item] = []
+        self.begun = asyncio.Event()
+        """Set once its first delta has been sent, or it has ended without one."""
         self.spent = Spent(self.config["max_output_tokens"])
         self._request = request
         self._idle = idle
@@ -104,16 +108,23 @@ class Reply:
         await heard_all(self.session)
         answer = self._decide()
         slow = self.session.fault("slow-first-audio")
-        wait_ms = self.session.options.first_audio_ms + answer.after_ms
-        await asyncio.sleep((wait_ms + (slow.amount if slow else 0)) / 1000)
+        wait_ms = self.session.options.first_audio_ms + (slow.amount if slow else 0)
+        if answer.preamble:
+            await asyncio.sleep(wait_ms / 1000)
+            await self._say(answer.preamble)
+            wait_ms = 0
+        await asyncio.sleep((wait_ms + answer.after_ms) / 1000)
         if answer.say or not answer.calls:
-            self._output = MessageOutput(self, len(self.items))
-            await self._output.run(answer.say)
-            self._output = None
+            await self._say(answer.say)
         for call in answer.calls:
             self._output = CallOutput(self, len(self.items), call)
             await self._output.run()
             self._output = None
+
+    async def _say(self, line: str) -> None:
+        self._output = MessageOutput(self, len(self.items))
+        await self._output.run(line)
+        self._output = None
 
     def _decide(self) -> Answer:
         heard = self._heard()
@@ -122,7 +133,7 @@ class Reply:
         if call is not None and not answer.calls:
             return Answer(calls=(call,))
         if self.config["tool_choice"] == "none":
-            return Answer(answer.say, after_ms=answer.after_ms)
+            return replace(answer, calls=())
         return answer
 
     def _heard(self) -> Heard:
@@ -152,6 +163,7 @@ class Reply:
 
     def _end(self, status: str, details: dict[str, Any] | None) -> None:
         session = self.session
+        self.begun.set()
         if self._output is not None:
             self._output.end("incomplete")
             self._output = None
@@ -159,6 +171,7 @@ class Reply:
             session.others.pop(self.id, None)
         elif session.reply is self:
             session.reply = None
+            session.answering.clear()
         usage = response_usage(
             session.conversation, session.read_items, self.config["instructions"], self.spent
         )

@@ -23,7 +23,9 @@ from agent.local.standin.handshake import (
     Hello,
     admit,
 )
+from agent.local.standin.http_json import read_json
 from agent.local.standin.options import StandInOptions
+from agent.local.standin.origins import control_guard
 from agent.local.standin.record import Record
 from agent.local.standin.rules import schema_of
 from agent.local.standin.session import Session
@@ -97,7 +99,8 @@ class StandIn:
 
     def _app(self) -> web.Application:
         language = self.options.script.language if self.options.script else "en-us"
-        app = web.Application(client_max_size=2**20)
+        guard = control_guard(self.options.host, self.options.allowed_origins)
+        app = web.Application(client_max_size=2**20, middlewares=[guard])
         served = [DIALECTS[name] for name in self.options.dialects]
         for path in dict.fromkeys(dialect.path for dialect in served):
             here = [dialect for dialect in served if dialect.path == path]
@@ -143,7 +146,8 @@ class StandIn:
             max_msg_size=MAX_FRAME_BYTES, compress=False, protocols=(PROTOCOL,)
         )
         await socket.prepare(request)
-        connection = Connection(socket, self.record)
+        latency_ms = self.options.latency_ms
+        connection = Connection(socket, self.record, latency_ms=latency_ms)
         session = connection.session = Session(
             dialect=dialect,
             model=model,
@@ -177,7 +181,7 @@ class StandIn:
     async def _set_faults(self, request: web.Request) -> web.Response:
         """``{"faults": ["stall", "slow-first-audio=2000"]}``: these, and no others."""
         try:
-            asked: Any = (await request.json())["faults"]
+            asked: Any = (await read_json(request))["faults"]
             faults = [parse_fault(text) for text in asked]
         except (ValueError, KeyError, TypeError, AttributeError):
             message = 'Send {"faults": ["NAME", "NAME=ARG"]}.'

@@ -64,6 +64,8 @@ class Session:
         self.conversation = Conversation()
         self.reply: Reply | None = None
         """The one in the conversation; those beside it are in ``others``."""
+        self.answering = asyncio.Event()
+        """Set while there is a ``reply``."""
         self.others: dict[str, Reply] = {}
         self.replies_made = 0
         self.updates_made = 0

@@ -13,6 +13,7 @@ from aiohttp import web
 from agent.local.audio import SERVICE_RATE, resample
 from agent.local.speech import Speak
 from agent.local.standin.handshake import WRONG_KEY, Hello
+from agent.local.standin.http_json import read_json
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusal import (
     missing_parameter,
@@ -58,7 +59,7 @@ class SpeechApi:
         if Hello(request.headers, request.query).key in {None, WRONG_KEY}:
             raise Refusal("invalid_api_key", "Incorrect API key provided.")
         try:
-            body = await request.json()
+            body = await read_json(request)
         except ValueError:
             raise Refusal(None, "We could not parse the JSON body of your request.") from None
         if not isinstance(body, dict):

@@ -74,6 +74,8 @@ def _ga_value(key: str, value: Any) -> Any:
         return _GA_FORMATS.get(value, value)
     if key == "modalities" and isinstance(value, list):
         return ["audio"] if "audio" in value else ["text"]
+    if key == "turn_detection" and value == {"type": "none"}:
+        return None
     return value
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
 from agent.local.audio import SERVICE_RATE, seconds_of
+from agent.local.standin.sound import split_words
 
 if TYPE_CHECKING:
     from agent.local.standin.items import Item
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
 
 TOKENS_PER_SECOND = 10
 """The service counts a token for each 100 ms of a caller's audio."""
+BILLED_BY_DURATION = ("whisper",)
+LOGPROBS = "item.input_audio_transcription.logprobs"
+
+# Live, a transcript completes while the answer is being spoken more often than before it.
+ANSWER_EXPECTED_SECONDS = 0.1
+"""Given to an answer to be asked for, before a transcript goes out without one."""
+MAX_WAIT_SECONDS = 2.0
+"""Given to an answer to begin: transcription does not depend on it."""
 
 
 def listen(session: Session, item: Item, pcm: bytes) -> None:
@@ -31,22 +41,74 @@ async def heard_all(session: Session) -> None:
 
 
 async def _listen(session: Session, item: Item, pcm: bytes) -> None:
-    mind, seconds = session.mind, item.user_audio_seconds
+    came_at = asyncio.get_running_loop().time()
+    mind, delay_ms = session.mind, session.options.transcript_ms
     if session.ears is not None and mind.language.startswith("en"):
         item.heard = await session.ears.hear(pcm, SERVICE_RATE, mind.phrases, several=mind.several)
-    transcript = item.heard or f"[{seconds:.1f} seconds of speech]"
-    if session.config["audio"]["input"]["transcription"] is None:
+    settings = session.config["audio"]["input"]["transcription"]
+    if settings is None:
         return
-    content = item.body["content"]
+    if delay_ms == 0:
+        _tell(session, item, settings)
+    else:
+        session.spawn(_tell_later(session, item, settings, came_at))
+
+
+async def _tell_later(
+    session: Session, item: Item, settings: dict[str, Any], came_at: float
+) -> None:
+    delay_ms = session.options.transcript_ms
+    if delay_ms is None:
+        await _answer_begun(session)
+    else:
+        due = came_at + delay_ms / 1000
+        await asyncio.sleep(due - asyncio.get_running_loop().time())
+    _tell(session, item, settings)
+
+
+async def _answer_begun(session: Session) -> None:
+    """Until the first delta of the answer has left; not for long where none comes."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ANSWER_EXPECTED_SECONDS):
+            await session.answering.wait()
+    if session.reply is not None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
+                await session.reply.begun.wait()
+
+
+def _tell(session: Session, item: Item, settings: dict[str, Any]) -> None:
+    """Send the transcript of ``item``, or that there is none."""
+    content, seconds = item.body["content"], item.user_audio_seconds
     index = next(i for i, part in enumerate(content) if part["type"] == "input_audio")
-    content[index]["transcript"] = transcript
     place: dict[str, Any] = {"item_id": item.id, "content_index": index}
     prefix = "conversation.item.input_audio_transcription"
+    if session.fault("transcription-failed"):
+        error = {
+            "type": "server_error",
+            "code": None,
+            "message": f"Input transcription failed for item '{item.id}'.",
+            "param": None,
+        }
+        session.emit(f"{prefix}.failed", **place, error=error)
+        return
+    transcript = item.heard or f"[{seconds:.1f} seconds of speech]"
+    content[index]["transcript"] = transcript
+    if LOGPROBS in (session.config["include"] or ()):
+        place["logprobs"] = [_logprob(word) for word in split_words(transcript)]
     session.emit(f"{prefix}.delta", **place, delta=transcript)
-    session.emit(f"{prefix}.completed", **place, transcript=transcript, usage=_usage(seconds))
+    usage = _usage(seconds, str(settings.get("model")))
+    session.emit(f"{prefix}.completed", **place, transcript=transcript, usage=usage)
 
 
-def _usage(seconds: float) -> dict[str, Any]:
+def _logprob(word: str) -> dict[str, Any]:
+    """The stand-in is sure of each word, as far as the protocol wants to know."""
+    return {"token": word, "logprob": -0.01, "bytes": list(word.encode())}
+
+
+def _usage(seconds: float, model: str) -> dict[str, Any]:
+    if model.startswith(BILLED_BY_DURATION):
+        return {"type": "duration", "seconds": math.ceil(seconds)}
     audio_tokens = math.ceil(seconds * TOKENS_PER_SECOND)
     return {
         "type": "tokens",

@@ -11,7 +11,8 @@ import pytest
 from agent.local import g711
 from agent.local.audio import SERVICE_RATE, is_speech, resample, seconds_of, silence
 from agent.local.speech import speech
-from agent.local.standin import StandIn
+from agent.local.standin import StandIn, StandInOptions
+from agent.local.standin.script import Script
 from tests.local.standin.client import HEADERS, Event, RawClient, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -326,3 +327,98 @@ async def test_a_transcription_update_is_not_of_a_conversation(
     async with connecting(server, dialect, headers={**HEADERS, **headers}) as client:
         await client.send("transcription_session.update")
         assert (await client.error())["code"] == "invalid_parameter"
+
+
+async def speak_of_the_order(client: RawClient) -> list[Event]:
+    await client.send("conversation.item.create", item=typed("Where is my order?"))
+    await client.send("response.create")
+    output: list[Event] = (await client.until("response.done"))["response"]["output"]
+    return output
+
+
+async def test_preamble_is_a_message_item_of_its_own_in_the_same_response(server: StandIn) -> None:
+    async with connected(server) as client:
+        output = await speak_of_the_order(client)
+        said = [each["content"][0]["transcript"] for each in output]
+        assert said == ["Let me look.", "It arrives tomorrow."]
+        assert client.types().count("response.created") == 1
+        for index, item in enumerate(output):
+            deltas = [
+                base64.b64decode(event["delta"])
+                for event in client.events
+                if event["type"] == "response.output_audio.delta"
+                and (event["item_id"], event["output_index"]) == (item["id"], index)
+            ]
+            assert is_speech(b"".join(deltas))
+        assert (await items(client, server))[-2:] == [item["id"] for item in output]
+
+
+async def test_preamble_interrupted_ends_the_response_before_the_reply(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("conversation.item.create", item=typed("Where is my order?"))
+        await client.send("response.create")
+        await client.until("response.output_audio.delta")
+        await client.send("response.cancel")
+        done = (await client.until("response.done"))["response"]
+        assert done["status"] == "cancelled"
+        (preamble,) = done["output"]
+        assert preamble["status"] == "incomplete"
+
+
+@pytest.mark.parametrize("dialect", ["azure_preview", "openai_beta"])
+async def test_turn_detection_none_is_null_on_azure_preview_only(
+    server: StandIn, dialect: str
+) -> None:
+    headers = {**HEADERS, "OpenAI-Beta": "realtime=v1"}
+    async with connecting(server, dialect, headers=headers) as client:
+        await client.until("session.created")
+        await client.send("session.update", session={"turn_detection": {"type": "none"}})
+        if dialect == "azure_preview":
+            assert (await client.until("session.updated"))["session"]["turn_detection"] is None
+        else:
+            assert (await client.error())["param"] == "session.turn_detection.type"
+
+
+async def test_truncation_at_zero_is_taken_where_the_item_has_audio(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("response.create")
+        done = (await client.until("response.done"))["response"]
+        place = {"item_id": done["output"][0]["id"], "content_index": 0}
+        for end_ms in (0, 0):
+            await client.send("conversation.item.truncate", **place, audio_end_ms=end_ms)
+            truncated = await client.until("conversation.item.truncated")
+            assert truncated["audio_end_ms"] == end_ms
+        await client.send("conversation.item.truncate", **place, audio_end_ms=-11)
+        assert "Expected a value >= 0, but got -11" in (await client.error())["message"]
+        await client.send("conversation.item.truncate", **place, audio_end_ms=1)
+        assert "Audio content of 0ms" in (await client.error())["message"]
+
+
+async def test_truncation_during_an_answer_deletes_its_transcript_for_good() -> None:
+    script = Script(greeting="One two three four five six seven eight nine ten eleven twelve.")
+    options = StandInOptions(script=script, recognise=False, pace=10)
+    async with StandIn(options) as server, connected(server) as client:
+        await client.send("response.create")
+        item_id = (await client.until("response.output_audio.delta"))["item_id"]
+        place = {"item_id": item_id, "content_index": 0}
+        await client.send("conversation.item.truncate", **place, audio_end_ms=50)
+        await client.until("conversation.item.truncated")
+        gone = [{"type": "output_audio", "transcript": None}]
+        for kind in ("conversation.item.done", "response.output_item.done"):
+            assert (await client.until(kind))["item"]["content"] == gone
+        (shown,) = (await client.until("response.done"))["response"]["output"]
+        assert shown["content"] == gone
+        await client.send("conversation.item.retrieve", item_id=item_id)
+        retrieved = await client.until("conversation.item.retrieved")
+        assert retrieved["item"]["content"][0]["transcript"] is None
+        await client.send("conversation.item.truncate", **place, audio_end_ms=51)
+        assert "Audio content of 50ms" in (await client.error())["message"]
+
+
+@pytest.mark.parametrize("dialect", ["openai_ga", "azure_preview"])
+async def test_response_create_takes_null_for_response_and_event_id(
+    server: StandIn, dialect: str
+) -> None:
+    async with connected(server, dialect) as client:
+        await client.send("response.create", event_id=None, response=None)
+        assert (await client.until("response.done"))["response"]["status"] == "completed"

@@ -190,6 +190,18 @@ async def test_echo_differs(server: StandIn) -> None:
         assert shown["input"]["turn_detection"]["silence_duration_ms"] == 200
 
 
+async def test_transcription_failed(server: StandIn) -> None:
+    audio = {"input": {"turn_detection": None, "transcription": {"model": "whisper-1"}}}
+    async with connected(server, fault="transcription-failed", audio=audio) as client:
+        await client.say("no thank you")
+        await client.send("input_audio_buffer.commit")
+        failed = await client.until("conversation.item.input_audio_transcription.failed")
+        expected = f"Input transcription failed for item '{failed['item_id']}'."
+        assert failed["error"]["message"] == expected
+        seen = server.record.sessions[client.events[0]["session"]["id"]].as_dict()
+        assert seen["items"][0]["content"][0]["transcript"] is None
+
+
 async def test_refuse_first_update(server: StandIn) -> None:
     async with connected(server, fault="refuse-first-update") as client:
         await client.send("session.update", session={"type": "realtime"}, event_id="e1")
