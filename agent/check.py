@@ -23,6 +23,7 @@ from agent.environment import (
     problem,
     read_secret_files,
     take_aliases,
+    take_out_undecodable,
 )
 from agent.errors import LocalError, Problem, SettingsError
 from agent.realtime.dialects import to_service
@@ -36,6 +37,7 @@ from agent.realtime.parameters import (
     warnings_of,
     with_defaults,
 )
+from agent.realtime.rules.models import TRANSCRIPTION_MODELS
 from agent.realtime.rules.session import FLAT_VOICES, GA_VOICES
 from agent.settings import Settings, field_values, host_of
 from agent.voice import turn_taking
@@ -101,6 +103,7 @@ def check_settings(
             over[parameter.name] = parameter.parse(text)
         else:
             given[name.upper()] = Given(text, _SET)
+    problems += take_out_undecodable(given, _known_names())
     problems += _unknown_names(given)
     fields = field_values(Settings, given)
     try:
@@ -209,9 +212,13 @@ def _greeting(settings: Settings, where: Mapping[str, Given]) -> Iterator[Proble
             yield problem(name, where[name].source, error.what, error.fix)
 
 
-def _unknown_names(given: Mapping[str, Given]) -> list[Problem]:
+def _known_names() -> list[str]:
     fields = [name.upper() for name in Settings.model_fields if name != "session"]
-    known = [*fields, *BY_ENVIRONMENT_NAME]
+    return [*fields, *BY_ENVIRONMENT_NAME]
+
+
+def _unknown_names(given: Mapping[str, Given]) -> list[Problem]:
+    known = _known_names()
     problems = []
     for name, value in given.items():
         ours = name.startswith("REALTIME_") or value.source == _SET
@@ -318,9 +325,13 @@ def _notes(settings: Settings) -> Iterator[str]:
         yield f"{name} is left out where the fallback is taken: it would be refused there."
     if settings.dialect.azure and settings.session[MODEL] is None:
         yield "REALTIME_MODEL does not say which model the deployment holds: nothing is gated."
-    if settings.session["transcription.model"] is None:
+    transcriber = settings.session["transcription.model"]
+    if transcriber is None:
         yield "No transcription model is set: there is no transcript of what callers say."
+    elif settings.service == "openai" and transcriber not in TRANSCRIPTION_MODELS:
+        known = ", ".join(TRANSCRIPTION_MODELS)
+        yield f"The transcription model '{transcriber}' is not one of the known: {known}."
     voice = settings.session["voice"]
-    known = FLAT_VOICES if settings.dialect.flat else GA_VOICES
-    if settings.service == "compatible" and isinstance(voice, str) and voice not in known:
-        yield f"The voice '{voice}' is none of the service's own: {', '.join(known)}."
+    voices = FLAT_VOICES if settings.dialect.flat else GA_VOICES
+    if settings.service == "compatible" and isinstance(voice, str) and voice not in voices:
+        yield f"The voice '{voice}' is none of the service's own: {', '.join(voices)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 
 from agent.errors import Problem, Violation
 from agent.realtime.parameters import PARAMETERS
+from agent.realtime.rules.judge import is_encodable
 
 ENV_FILES = (".env", ".env.local")
 ENV_FILES_SETTING = "AGENT_ENV_FILE"
@@ -85,6 +86,16 @@ def read_secret_files(given: dict[str, Given]) -> list[Problem]:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             message = f"Cannot read '{file.text}': {reason}."
             problems.append(problem(f"{name}_FILE", file.source, message, "Give a readable file."))
+    return problems
+
+
+def take_out_undecodable(given: dict[str, Given], names: Iterable[str]) -> list[Problem]:
+    """Take out those of ``names`` whose values are not UTF-8: they could not be sent."""
+    problems = []
+    for name in [name for name in names if name in given and not is_encodable(given[name].text)]:
+        message = f"The value of {name} is not valid UTF-8."
+        fix = "Save it as UTF-8, or remove it for the default."
+        problems.append(problem(name, given.pop(name).source, message, fix))
     return problems
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from agent.check import as_problem, contradictions, silent
 from agent.environment import problem
 from agent.errors import Problem
+from agent.realtime.guard import is_unicode
 from agent.realtime.parameters import (
     PARAMETERS,
     Finding,
@@ -24,7 +25,7 @@ from agent.realtime.parameters import (
     find,
     findings,
 )
-from agent.realtime.rules.sentences import kind_of, unknown
+from agent.realtime.rules.sentences import LONE_SURROGATE, kind_of, unknown
 from agent.settings import Settings
 from agent.voice.turn_taking import MODES, PRESETS, parameters
 
@@ -110,6 +111,10 @@ def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
         value = json.loads(metadata)
     except (ValueError, RecursionError) as error:
         problems.append(problem("", SOURCE, f"The job's metadata is no JSON: {error}.", FALLBACK))
+        return {}
+    if not is_unicode(value):
+        message = f"The job's metadata cannot be sent on. {LONE_SURROGATE}"
+        problems.append(problem("", SOURCE, message, FALLBACK))
         return {}
     if not isinstance(value, dict):
         message = f"The job's metadata is {kind_of(value)}, not an object."

@@ -143,3 +143,24 @@ def test_malformed_addresses(tmp_path: Path) -> None:
     for url in ("api.openai.com", "http://[", "ftp://x"):
         report = check_settings({**OPENAI, "OPENAI_BASE_URL": url}, tmp_path)
         assert [problem.setting for problem in report.problems] == ["OPENAI_BASE_URL"]
+
+
+@pytest.mark.parametrize("name", ["REALTIME_INSTRUCTIONS", "AGENT_WELCOME", "OPENAI_INSTRUCTIONS"])
+def test_bytes_that_are_not_utf8_are_told_with_their_setting(name: str, tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": "sk", name: b"caf\xe9".decode(errors="surrogateescape")}
+    (told,) = check_settings({**environ, "SOME_OTHER": environ[name]}, tmp_path).problems
+    assert "is not valid UTF-8" in str(told)
+    str(told).encode()
+
+
+def test_an_object_that_cannot_be_json_is_a_problem(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": "sk", "REALTIME_TRACING": '{"metadata": {"a": 1e400}}'}
+    (told,) = check_settings(environ, tmp_path).problems
+    assert told.setting == "REALTIME_TRACING"
+
+
+def test_an_unknown_transcription_model_is_a_warning(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": "sk", "REALTIME_TRANSCRIPTION_MODEL": "gpt-transcribe-2027"}
+    report = check_settings(environ, tmp_path)
+    assert report.problems == []
+    assert any("gpt-transcribe-2027" in warning for warning in report.warnings)

@@ -156,3 +156,25 @@ def test_metadata_of_any_kind_costs_its_own_refusal_only(settings: Settings, met
     assert taken.problems
     assert all(len(str(problem)) < 60_000 for problem in taken.problems)
     assert taken.settings.session.values == settings.session.values
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        '{"session": {"instructions": "\\ud83d"}}',
+        '{"session": {"instructions": "\\uD83D"}}',
+        '{"session": {"instructions": "\udcff"}}',
+        '{"session": {"\\udcff": 1}}',
+    ],
+)
+def test_half_a_character_never_leaves(settings: Settings, metadata: str) -> None:
+    taken = take_metadata(metadata, settings)
+    (told,) = taken.problems
+    str(told).encode()
+    assert taken.settings.session["instructions"] == settings.session["instructions"]
+
+
+def test_a_whole_character_leaves(settings: Settings) -> None:
+    taken = take_metadata('{"session": {"instructions": "\\ud83d\\ude00"}}', settings)
+    assert taken.problems == []
+    assert taken.settings.session["instructions"] == "\N{GRINNING FACE}"

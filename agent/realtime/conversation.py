@@ -24,6 +24,8 @@ class Item:
     """Of a function call."""
     audio_ms: float = 0.0
     """The agent's audio that came for it, or what a truncation left of that."""
+    audio_part: int = 0
+    """Which part of its content the audio is."""
     truncated: bool = False
 
 
@@ -157,6 +159,8 @@ class Conversation:
             return  # what is said aside is no item of the conversation
         item = self.items.setdefault(str(event.get("item_id")), Item())
         delta = event.get("delta")
+        if isinstance(event.get("content_index"), int):
+            item.audio_part = event["content_index"]
         if isinstance(delta, str) and not item.truncated:
             item.audio_ms += decoded_bytes(delta) / self._output_bytes_per_ms
 

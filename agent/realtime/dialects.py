@@ -39,6 +39,9 @@ _SETTINGS: dict[tuple[str, ...], str] = {
     ("audio", "output", "voice"): "voice",
     ("audio", "output", "speed"): "speed",
 }
+_OF_RESPONSES = {path: name for path, name in _SETTINGS.items() if path != ("max_output_tokens",)}
+"""A flat response calls its limit as GA does: RealtimeBetaResponseCreateParams of openai-openapi,
+Azure's rtclient and go-openai-realtime#2; the openai package's request type alone does not."""
 _FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
 _CONTENT = {"output_text": "text", "output_audio": "audio"}
 _SERVER_EVENTS = {
@@ -76,11 +79,15 @@ def to_service(event: Event, dialect: Dialect) -> Event:
     event = dict(event)
     if isinstance(event.get("session"), dict):
         session = dict(event["session"])
-        session.pop("type", None)
-        event["session"] = _flat_settings(session)
+        if session.get("type") == "realtime":  # flat sessions are of no other type
+            del session["type"]
+        event["session"] = _flat_settings(session, _SETTINGS)
     if isinstance(event.get("response"), dict):
-        event["response"] = _flat_settings(event["response"])
-    if isinstance(event.get("item"), dict):
+        response = _flat_settings(event["response"], _OF_RESPONSES)
+        if isinstance(response.get("input"), list):
+            response["input"] = [_with_content(item, _CONTENT) for item in response["input"]]
+        event["response"] = response
+    if "item" in event:
         event["item"] = _with_content(event["item"], _CONTENT)
     return event
 
@@ -99,21 +106,20 @@ def to_ga(event: Event, dialect: Dialect) -> Event:
         response = _ga_settings(event["response"])
         output = response.get("output")
         if isinstance(output, list):
-            response["output"] = [
-                _with_content(item, back) if isinstance(item, dict) else item for item in output
-            ]
+            response["output"] = [_with_content(item, back) for item in output]
         event["response"] = response
-    if isinstance(event.get("item"), dict):
+    if "item" in event:
         event["item"] = _with_content(event["item"], back)
     return event
 
 
-def _flat_settings(ga: dict[str, Any]) -> dict[str, Any]:
+def _flat_settings(ga: dict[str, Any], names: dict[tuple[str, ...], str]) -> dict[str, Any]:
     flat = {key: value for key, value in ga.items() if key != "audio"}
-    for path, name in _SETTINGS.items():
+    for path, name in names.items():
         value = _at(ga, path)
         if value is not _MISSING:
-            flat.pop(path[-1], None)
+            if len(path) == 1:
+                del flat[path[0]]
             flat[name] = _flat_value(name, value)
     rest = _without_named(ga.get("audio", {}), ("audio",))
     if rest != {}:
@@ -139,12 +145,24 @@ def _flat_value(name: str, value: Any) -> Any:
     if name == "modalities" and value == ["audio"]:
         return ["audio", "text"]  # audio alone is not a combination the flat dialects know
     if name.endswith("_audio_format") and isinstance(value, dict):
-        return _FORMATS.get(str(value.get("type")), value)
+        return _flat_format(value)
+    if name == "turn_detection" and isinstance(value, dict) and "type" not in value:
+        # The beta's default; a set of keys is judged by its type, so it is stated.
+        return {"type": "semantic_vad" if "eagerness" in value else "server_vad", **value}
     return value
 
 
+def _flat_format(ga: dict[str, Any]) -> Any:
+    """The flat name of a format. One with a rate that no flat format has is kept, to be judged."""
+    name = _FORMATS.get(str(ga.get("type")))
+    plain = {"type": ga.get("type")}
+    if name is None or ga not in (plain, {**plain, "rate": 24000} if name == "pcm16" else plain):
+        return ga
+    return name
+
+
 def _flat_tool_choice(choice: dict[str, Any]) -> dict[str, Any]:
-    if choice.get("type") == "function" and "name" in choice:
+    if choice.get("type") == "function" and choice.keys() == {"type", "name"}:
         return {"type": "function", "function": {"name": choice["name"]}}
     return choice
 
@@ -180,9 +198,11 @@ def _at(settings: Any, path: tuple[str, ...]) -> Any:
     return settings
 
 
-def _with_content(item: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+def _with_content(item: Any, names: dict[str, str]) -> Any:
     """Assistant content goes by other type names in the two spellings; a user's by the same."""
-    if item.get("role") != "assistant" or not isinstance(item.get("content"), list):
+    if not isinstance(item, dict) or item.get("role") != "assistant":
+        return item
+    if not isinstance(item.get("content"), list):
         return item
     return {**item, "content": [_renamed(part, names) for part in item["content"]]}
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from agent.errors import Violation
 from agent.realtime.dialects import Dialect, Event
 from agent.realtime.rules import Context, check_event
 from agent.realtime.rules.events import MAX_APPEND_BYTES
-from agent.realtime.rules.judge import is_audio
-from agent.realtime.rules.sentences import not_json
+from agent.realtime.rules.judge import is_audio, is_encodable
+from agent.realtime.rules.sentences import LONE_SURROGATE, not_json
 from agent.realtime.sound import decoded_bytes
 
 # The one event that makes up nearly all the traffic, as the plugin writes it.
@@ -49,22 +50,46 @@ def parse(text: str) -> Event | Violation:
         event = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         return not_json(str(error))
-    if "\\ud" in text:
-        try:
-            json.dumps(event, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return not_json("A surrogate stands alone.")
+    escaped = "\\ud" in text or "\\uD" in text
+    if not (is_unicode(event) if escaped else is_encodable(text)):
+        return not_json(LONE_SURROGATE)
     if not isinstance(event, dict):
         return Violation("invalid_event", None, "The 'type' field is missing.")
     return event
 
 
 def serialise(event: Event) -> str | Violation:
-    """``event`` as JSON. A number too great for JSON's readers is not written."""
+    """``event`` as JSON, or why it cannot be written: JSON has neither infinite numbers nor
+    half characters."""
     try:
-        return json.dumps(event, allow_nan=False)
+        text = _encode(event)
     except (ValueError, RecursionError) as error:
         return not_json(str(error))
+    if "\\ud" in text and not is_unicode(event):
+        return not_json(LONE_SURROGATE)
+    return text
+
+
+def is_unicode(value: Any) -> bool:
+    """Whether all text in ``value`` can be sent: UTF-8 cannot hold a surrogate that is alone."""
+    try:
+        return is_encodable(json.dumps(value, ensure_ascii=False))
+    except (ValueError, RecursionError):
+        return False
+
+
+def event_of(text: str) -> Event:
+    """As much as an answer needs of text that ``parse`` refuses: the ``event_id``, if it names
+    one. Who sent it waits for an answer by that id."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError):
+        event = None
+    if isinstance(event, dict):
+        event_id = event.get("event_id")
+        return {"event_id": event_id} if isinstance(event_id, str) and is_unicode(event_id) else {}
+    found = _EVENT_ID.search(text)
+    return {"event_id": found[1]} if found else {}
 
 
 def error_event(violation: Violation, event: Event) -> Event:
@@ -90,5 +115,7 @@ def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON.")
 
 
-# Made once: json.loads would make one for each event.
+# Made once: json.loads and json.dumps would make one for each event.
 _DECODER = json.JSONDecoder(parse_constant=_not_a_number)
+_encode = json.JSONEncoder(allow_nan=False).encode
+_EVENT_ID = re.compile(r'"event_id"\s*:\s*"([^"\\]+)"')

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.errors import Violation
 from agent.realtime.dialects import OPENAI_GA, Dialect, flat_path, to_service
+from agent.realtime.guard import serialise
 from agent.realtime.rules import Context, check_event
 from agent.realtime.rules.kinds import Either, Flag, Group, Integer, Number, Text, Texts
 from agent.realtime.rules.models import SHUTDOWN, SPEECH_MODELS, TRANSCRIPTION_MODELS
@@ -213,6 +214,12 @@ def findings(parameters: SessionParameters, dialect: Dialect, context: Context) 
     for violation in check_event(to_service(event, dialect), dialect, context):
         parameter = _at(violation.place or "", parameters, dialect)
         found.append(Finding(parameter, violation, _lacks(parameter, violation, dialect)))
+    told = [finding.parameter for finding in found]
+    for name, value in parameters.values.items():
+        # What an object holds is open to the rules, and must still be JSON.
+        unwritable = serialise({name: value}) if isinstance(value, dict) else ""
+        if isinstance(unwritable, Violation) and BY_NAME[name] not in told:
+            found.append(Finding(BY_NAME[name], unwritable))
     return found
 
 

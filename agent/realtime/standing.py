@@ -15,6 +15,13 @@ MIN_COMMIT_MS = 100
 ROOT = "root"
 """The place before the first item."""
 
+_CLEARED: dict[str, Any] = {
+    "max_output_tokens": "inf",
+    "truncation": "auto",
+    "reasoning": {"effort": "low"},
+}
+"""The schema's defaults of the parameters that the plugin clears with ``null``."""
+
 
 def settled(conversation: Conversation, event: Event) -> Event | None:
     """``event`` as it should be sent, where the right thing is plain; ``None``: not at all."""
@@ -24,7 +31,7 @@ def settled(conversation: Conversation, event: Event) -> Event | None:
         case "conversation.item.truncate":
             return _cut(conversation, event)
         case "session.update":
-            return _without_the_unchanged(conversation, event)
+            return _without_the_unchanged(conversation, _cleared(conversation, event))
     return event
 
 
@@ -37,7 +44,7 @@ def violations(conversation: Conversation, event: Event) -> list[Violation]:
         case "conversation.item.create":
             return _create_item(conversation, event["item"], event.get("previous_item_id"))
         case "conversation.item.truncate":
-            return _truncate(conversation, event["item_id"], event["audio_end_ms"])
+            return _truncate(conversation, event)
         case "conversation.item.delete" | "conversation.item.retrieve" as kind:
             return _find(conversation, event["item_id"], kind.rpartition(".")[2])
         case "session.update":
@@ -59,11 +66,28 @@ def _has_response(conversation: Conversation, response_id: Any) -> bool:
 def _cut(conversation: Conversation, event: Event) -> Event | None:
     item = conversation.items.get(str(event.get("item_id")))
     end_ms = event.get("audio_end_ms")
-    if item is None or item.audio_ms <= 0 or not isinstance(end_ms, int | float):
+    if item is None or not isinstance(end_ms, int | float):
         return event
     if item.truncated and end_ms >= item.audio_ms:
         return None
+    if item.audio_ms <= 0:
+        return event
     return {**event, "audio_end_ms": int(item.audio_ms)} if end_ms > item.audio_ms else event
+
+
+def _cleared(conversation: Conversation, event: Event) -> Event:
+    """``event`` with defaults in the place of ``null``, by which the plugin clears a parameter.
+    The schema has no null there, and Azure was recorded to refuse one (livekit/agents#927)."""
+    session = event.get("session")
+    if not isinstance(session, dict):
+        return event
+    cleared = {key for key in _CLEARED if key in session and session[key] is None}
+    if not cleared:
+        return event
+    session = {**session, **{key: _CLEARED[key] for key in cleared}}
+    if "reasoning" in cleared and conversation.coming("reasoning") is None:
+        del session["reasoning"]  # there is none to clear, and not every model takes one
+    return {**event, "session": session}
 
 
 def _without_the_unchanged(conversation: Conversation, event: Event) -> Event:
@@ -117,20 +141,22 @@ def _find(conversation: Conversation, item_id: str, act: str) -> list[Violation]
     return [Violation(f"item_{act}_invalid_item_id", None, message)]
 
 
-def _truncate(conversation: Conversation, item_id: str, end_ms: int) -> list[Violation]:
+def _truncate(conversation: Conversation, event: Event) -> list[Violation]:
+    """A truncation to 0 is right where there is audio; what has none cannot be truncated."""
+    item_id, part = event["item_id"], event["content_index"]
     item = conversation.items.get(item_id)
     if item is None:
         message = f"Item with item_id not found: {item_id}"
         return [Violation("item_truncate_invalid_item_id", None, message)]
-    if item.audio_ms <= 0:
-        message = "Only model output audio messages can be truncated"
-        return [Violation("unsupported_content_type", None, message)]
     if item.truncated:
         # Reported without a sentence.
         message = f"Item with item_id {item_id} is already truncated."
         return [Violation("item_already_truncated", None, message)]
-    if end_ms < 1:
-        return [sentences.below("audio_end_ms", end_ms, 1, integer=True)]
+    if item.audio_ms <= 0:
+        message = "Only model output audio messages can be truncated"
+        return [Violation("unsupported_content_type", None, message)]
+    if part != item.audio_part:
+        return [sentences.unsupported("content_index", str(part), [str(item.audio_part)])]
     return []
 
 

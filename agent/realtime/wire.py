@@ -26,7 +26,7 @@ from agent.errors import ServiceError, Violation
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.floor import ended
-from agent.realtime.guard import appended_bytes, error_event, parse
+from agent.realtime.guard import appended_bytes, error_event, event_of, parse
 from agent.realtime.leg import Leg
 from agent.realtime.legs import Legs, lost
 from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
@@ -89,7 +89,7 @@ class Wire:
             return
         event = parse(text)
         if isinstance(event, Violation):
-            self._refuse({}, event)
+            self._refuse(event_of(text), event)
             return
         if self._gate is not None and event.get("type") == "input_audio_buffer.clear":
             self._gate.forget()

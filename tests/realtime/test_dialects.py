@@ -115,3 +115,41 @@ def test_a_users_content_keeps_its_name() -> None:
 )
 def test_paths(ga: str, flat: str) -> None:
     assert flat_path(ga) == flat
+
+
+@pytest.mark.parametrize(
+    "format",
+    [
+        {"type": "audio/pcm", "rate": 16000},
+        {"type": "audio/pcmu", "rate": 8000},
+        {"type": "audio/pcm", "rate": 24000, "channels": 2},
+        {"type": ["audio/pcm"]},
+    ],
+)
+def test_a_format_that_flat_services_lack_is_kept_to_be_judged(format: Any) -> None:
+    session = {"type": "realtime", "audio": {"input": {"format": format}}}
+    flat = to_service({"type": "session.update", "session": session}, AZURE_PREVIEW)
+    assert flat["session"] == {"input_audio_format": format}
+
+
+def test_a_key_beside_its_nested_namesake_is_not_lost() -> None:
+    session = {"speed": 1, "format": "x", "audio": {"input": {"format": {"type": "audio/pcm"}}}}
+    flat = to_service({"type": "session.update", "session": session}, AZURE_PREVIEW)
+    assert flat["session"] == {"speed": 1, "format": "x", "input_audio_format": "pcm16"}
+
+
+def test_another_kind_of_session_is_kept_to_be_judged() -> None:
+    event = {"type": "session.update", "session": {"type": "transcription"}}
+    assert to_service(event, AZURE_PREVIEW) == event
+
+
+def test_turn_detection_without_a_type_gets_the_betas_default() -> None:
+    for keys, kind in (({"threshold": 0.4}, "server_vad"), ({"eagerness": "low"}, "semantic_vad")):
+        session = {"audio": {"input": {"turn_detection": keys}}}
+        flat = to_service({"type": "session.update", "session": session}, AZURE_PREVIEW)
+        assert flat["session"]["turn_detection"] == {"type": kind, **keys}
+
+
+def test_the_input_of_a_response_is_content_too() -> None:
+    made = {"type": "response.create", "response": {"input": [item("output_text"), "junk"]}}
+    assert to_service(made, AZURE_PREVIEW)["response"]["input"] == [item("text"), "junk"]

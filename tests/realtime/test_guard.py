@@ -9,7 +9,14 @@ import pytest
 
 from agent.errors import Violation
 from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA
-from agent.realtime.guard import Guard, appended_bytes, error_event, parse, serialise
+from agent.realtime.guard import (
+    Guard,
+    appended_bytes,
+    error_event,
+    event_of,
+    parse,
+    serialise,
+)
 from agent.realtime.rules import Context
 
 
@@ -35,6 +42,9 @@ def test_no_temperature(value: Any) -> None:
         ('{"type": "session.update", "x": NaN}', "invalid_json"),
         ('{"type": "session.update", "x": -Infinity}', "invalid_json"),
         ('{"type": "x", "y": "\\ud83d"}', "invalid_json"),
+        ('{"type": "x", "y": "\\uD83D"}', "invalid_json"),
+        ('{"type": "x", "\\uDc00": 1}', "invalid_json"),
+        ('{"type": "x", "y": "\ud83d"}', "invalid_json"),
         ("[" * 100_000, "invalid_json"),
         ("[]", "invalid_event"),
         ('"text"', "invalid_event"),
@@ -51,8 +61,31 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
     assert parse('{"type": "x", "y": "\\ud83d\\ude00"}') == {"type": "x", "y": "😀"}
 
 
-def test_what_json_lacks_is_not_written() -> None:
-    assert isinstance(serialise(json.loads('{"type": "x", "y": 1e400}')), Violation)
+def test_text_in_other_scripts_is_taken() -> None:
+    event = {"type": "x", "y": "\\ud83d é 漢 😀"}
+    assert parse(json.dumps(event)) == parse(json.dumps(event, ensure_ascii=False)) == event
+    assert serialise(event) == json.dumps(event)
+
+
+@pytest.mark.parametrize("value", [1e400, "\ud83d", {"\udcff": 1}, ["ok", "\udcff"]])
+def test_what_json_lacks_is_not_written(value: Any) -> None:
+    assert isinstance(serialise({"type": "x", "y": value}), Violation)
+
+
+@pytest.mark.parametrize(
+    ("text", "answered"),
+    [
+        ('{"event_id": "e1", "x": NaN}', {"event_id": "e1"}),
+        ('{"x": "\\ud83d", "event_id": "e1"}', {"event_id": "e1"}),
+        ('{"type": "x", "event_id" : "e1", "y": ', {"event_id": "e1"}),
+        ('{"event_id": 5, "x": NaN}', {}),
+        ('{"event_id": "\\ud83d"}', {}),
+        ('["event_id"]', {}),
+        ("{", {}),
+    ],
+)
+def test_the_event_id_is_read_from_text_that_is_no_event(text: str, answered: Any) -> None:
+    assert event_of(text) == answered
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,32 @@ async def test_a_refusal_is_there_within_the_same_turn_of_the_loop() -> None:
     assert json.loads(done.value.value.data)["error"]["param"] == "session.bogus"
 
 
+@pytest.mark.parametrize(
+    "text", ['{"event_id": "e9", "x": NaN}', '{"event_id": "e9", "x": "\\uD83D"}']
+)
+async def test_text_that_is_no_event_is_refused_by_its_event_id(text: str) -> None:
+    async with wired(OPENAI_GA) as (wire, _):
+        await wire.send_str(text)
+        error = (await told(wire))["error"]
+    assert (error["code"], error["event_id"]) == ("invalid_json", "e9")
+
+
+async def test_settings_with_half_a_character_do_not_leave() -> None:
+    async with wired(OPENAI_GA, instructions="\ud83d") as (wire, _):
+        await wire.send_str(update())
+        error = (await told(wire))["error"]
+    assert (error["param"], error["event_id"]) == ("session.instructions", "e1")
+
+
+async def test_a_limit_of_one_response_takes_effect_under_each_dialects_name() -> None:
+    async with wired(AZURE_PREVIEW) as (wire, service):
+        await wire.send_str(update())
+        await service.received()
+        response = {"max_output_tokens": 50}
+        await wire.send_str(json.dumps({"type": "response.create", "response": response}))
+        assert (await service.received())["response"] == response
+
+
 async def test_audio_leaves_untouched() -> None:
     audio = json.dumps(
         {"audio": base64.b64encode(bytes(4800)).decode(), "type": "input_audio_buffer.append"}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agent.realtime.dialects import Dialect
 from agent.realtime.rules.kinds import Audio, Flag, Group, Groups, Integer, Key, Text
 from agent.realtime.rules.rows import FLAT, GA, Row, tree
 from agent.realtime.rules.sources import LIVE, PACKAGE, SPEC
-from agent.realtime.rules.tools import NAME
+from agent.realtime.rules.tools import NAME, URI
 
 MAX_ID_LENGTH = 32
 """In characters. The schema has no limit, the service has this one."""
@@ -17,53 +15,67 @@ _ID = Text(max_length=MAX_ID_LENGTH, pattern=NAME)
 _MESSAGE = ("message",)
 _CALL = ("function_call",)
 _OUTPUT = ("function_call_output",)
-_TYPES = (
-    "message",
-    "function_call",
-    "function_call_output",
-    "mcp_list_tools",
-    "mcp_call",
-    "mcp_approval_request",
-    "mcp_approval_response",
-)
+_OF_FUNCTIONS = (*_MESSAGE, *_CALL, *_OUTPUT)
+_MCP_TOOLS = ("mcp_list_tools",)
+_MCP_CALL = ("mcp_call",)
+_MCP_REQUEST = ("mcp_approval_request",)
+_MCP_RESPONSE = ("mcp_approval_response",)
+_TYPES = (*_OF_FUNCTIONS, *_MCP_TOOLS, *_MCP_CALL, *_MCP_REQUEST, *_MCP_RESPONSE)
 _REFERENCE = "item_reference"
 
 ITEM = (
-    Row("type", Text(enum=_TYPES), SPEC, required=True),
-    Row("id", _ID, LIVE),
-    Row("object", Text(enum=("realtime.item",)), SPEC, when=_TYPES[:3]),
+    Row("type", Text(enum=_TYPES), SPEC, GA, required=True),
+    Row("type", Text(enum=_OF_FUNCTIONS), PACKAGE, FLAT, required=True),
+    Row("id", _ID, LIVE, when=(*_OF_FUNCTIONS, *_MCP_TOOLS)),
+    Row("id", _ID, SPEC, required=True, when=(*_MCP_CALL, *_MCP_REQUEST)),
+    Row(
+        "id",
+        _ID,
+        SPEC,
+        when=_MCP_RESPONSE,
+        note="the schema requires it; OpenAI's own Agents SDK for JavaScript leaves it out",
+    ),
+    Row("object", Text(enum=("realtime.item",)), SPEC, when=_OF_FUNCTIONS),
     Row(
         "status",
         Text(enum=("completed", "incomplete", "in_progress")),
         SPEC,
-        when=_TYPES[:3],
+        when=_OF_FUNCTIONS,
     ),
     Row("role", Text(enum=("system", "user", "assistant")), SPEC, required=True, when=_MESSAGE),
     Row("content", Groups(Group()), SPEC, required=True, when=_MESSAGE),
     Row("call_id", _ID, LIVE, when=_CALL),
-    Row("name", Text(), SPEC, required=True, when=(*_CALL, "mcp_call", "mcp_approval_request")),
+    Row("call_id", _ID, LIVE, required=True, when=_OUTPUT),
+    Row("name", Text(), SPEC, required=True, when=(*_CALL, *_MCP_CALL, *_MCP_REQUEST)),
+    Row("arguments", Text(), SPEC, required=True, when=(*_CALL, *_MCP_CALL, *_MCP_REQUEST)),
+    Row("output", Text(), SPEC, required=True, when=_OUTPUT),
+    Row("output", Text(), SPEC, null=True, when=_MCP_CALL),
     Row(
-        "arguments",
+        "server_label",
         Text(),
         SPEC,
         required=True,
-        when=(*_CALL, "mcp_call", "mcp_approval_request"),
+        when=(*_MCP_TOOLS, *_MCP_CALL, *_MCP_REQUEST),
     ),
-    Row("server_label", Text(), SPEC, when=("mcp_list_tools", "mcp_call", "mcp_approval_request")),
-    Row("tools", Groups(Group()), SPEC, when=("mcp_list_tools",)),
-    Row("error", Group(), SPEC, null=True, when=("mcp_call",)),
-    Row("approve", Flag(), SPEC, required=True, when=("mcp_approval_response",)),
-    Row("reason", Text(), SPEC, null=True, when=("mcp_approval_response",)),
+    Row("tools", Groups(Group()), SPEC, required=True, when=_MCP_TOOLS),
+    Row("tools.name", Text(), SPEC, required=True),
+    Row("tools.description", Text(), SPEC, null=True),
+    Row("tools.input_schema", Group(), SPEC, required=True),
+    Row("tools.annotations", Group(), SPEC, null=True),
+    Row("error", Group(), SPEC, null=True, when=_MCP_CALL),
+    Row(
+        "error.type",
+        Text(enum=("protocol_error", "tool_execution_error", "http_error")),
+        SPEC,
+        required=True,
+    ),
+    Row("error.code", Integer(), SPEC, required=True, when=("protocol_error", "http_error")),
+    Row("error.message", Text(), SPEC, required=True),
+    Row("approval_request_id", Text(), SPEC, null=True, when=_MCP_CALL),
+    Row("approval_request_id", Text(), SPEC, required=True, when=_MCP_RESPONSE),
+    Row("approve", Flag(), SPEC, required=True, when=_MCP_RESPONSE),
+    Row("reason", Text(), SPEC, null=True, when=_MCP_RESPONSE),
 )
-_OUTPUT_ROWS = (
-    Row("call_id", _ID, LIVE, required=True),
-    Row("output", Text(), SPEC, required=True),
-)
-_MCP_CALL_ROWS = (
-    Row("output", Text(), SPEC, null=True),
-    Row("approval_request_id", Text(), SPEC, null=True),
-)
-_APPROVAL_ROWS = (Row("approval_request_id", Text(), SPEC, required=True),)
 
 _SAID = Text(max_length=256_000)
 """In characters; recorded for a user's text on gpt-realtime-2."""
@@ -73,7 +85,7 @@ CONTENT = (
     Row("text", _SAID, LIVE, required=True, when=_TEXTS),
     Row("audio", Audio(), SPEC, required=True, when=("input_audio",)),
     Row("transcript", Text(), SPEC, null=True, when=("input_audio", "output_audio")),
-    Row("image_url", Text(), SPEC, GA, required=True, when=("input_image",)),
+    Row("image_url", Text(url=URI), SPEC, GA, required=True, when=("input_image",)),
     Row("detail", Text(enum=("auto", "low", "high")), SPEC, GA, when=("input_image",)),
 )
 CONTENT_TYPES = (
@@ -88,21 +100,14 @@ CONTENT_TYPES = (
 
 def item_group(dialect: Dialect, *, references: bool = False) -> Group:
     """An item, or also a reference to one where ``references`` are taken."""
-    rows = [replace(ITEM[0], rule=Text(enum=(*_TYPES, _REFERENCE))), *ITEM[1:]]
-    base = tree(rows if references else ITEM, dialect)
-    extra = {
-        "function_call_output": _OUTPUT_ROWS,
-        "mcp_call": _MCP_CALL_ROWS,
-        "mcp_approval_response": _APPROVAL_ROWS,
-    }
+    base = tree(ITEM, dialect)
     kinds = dict(base.kinds)
-    for kind, rows_of_kind in extra.items():
-        kinds[kind] = Group({**kinds[kind].keys, **tree(rows_of_kind, dialect).keys})
     kinds["message"] = _message(kinds["message"], dialect)
-    if references:
-        keys = base.keys
-        kinds[_REFERENCE] = Group({"type": keys["type"], "id": replace(keys["id"], required=True)})
-    return Group(base.keys, kinds)
+    if not references:
+        return Group(base.keys, kinds)
+    kind = Key(Text(enum=(*kinds, _REFERENCE)), required=True)
+    kinds[_REFERENCE] = Group({"type": kind, "id": Key(_ID, required=True)})
+    return Group({**base.keys, "type": kind}, kinds)
 
 
 def _message(message: Group, dialect: Dialect) -> Group:
@@ -136,4 +141,5 @@ def _content(allowed: tuple[str, ...], kinds: tuple[str, ...], dialect: Dialect)
     return Key(Groups(Group({**group.keys, "type": kind}, by_kind)), required=True)
 
 
-CONTENT_INDEX = Integer(values=(0,))
+CONTENT_INDEX = Integer(0)
+"""The schema has any integer, its description 0. Which part has audio is for the conversation."""

@@ -14,6 +14,7 @@ from agent.realtime.rules import sentences
 from agent.realtime.rules.kinds import (
     Audio,
     Either,
+    Entries,
     Flag,
     Group,
     Groups,
@@ -82,6 +83,9 @@ def _group(group: Group, value: Any, place: str, context: Context, found: Found)
     for name in group.required:
         if name not in value:
             found.append(sentences.missing(f"{before}{name}"))
+    for names in group.alternatives:
+        if not any(name in value for name in names):
+            found.append(sentences.missing_one_of(place, names))
 
 
 def _chosen(group: Group, value: dict[str, Any]) -> Group | None:
@@ -119,6 +123,9 @@ def _text(rule: Text, value: Any, place: str, context: Context, found: Found) ->
     if not isinstance(value, str):
         found.append(sentences.wrong_type(place, expected(rule), value))
         return
+    if not is_encodable(value):
+        found.append(sentences.not_unicode(place))
+        return
     supported = rule.enum or (rule.known if context.closed else ())
     if supported and value not in supported:
         found.append(sentences.unsupported(place, value, supported))
@@ -126,6 +133,19 @@ def _text(rule: Text, value: Any, place: str, context: Context, found: Found) ->
         found.append(sentences.too_long(place, len(value), rule.max_length))
     if rule.pattern is not None and not rule.pattern.fullmatch(value):
         found.append(sentences.no_match(place, f"^{rule.pattern.pattern}$"))
+    if rule.url is not None and not rule.url.fullmatch(value):
+        found.append(sentences.not_a_url(place))
+
+
+def is_encodable(text: str) -> bool:
+    """Whether ``text`` is whole characters; one with a lone surrogate cannot be sent."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(rule: Number, value: Any, place: str, context: Context, found: Found) -> None:
@@ -186,6 +206,9 @@ def _texts(rule: Texts, value: Any, place: str, context: Context, found: Found) 
         if not isinstance(item, str):
             strings = False
             found.append(sentences.wrong_type(f"{place}[{index}]", "a string", item))
+        elif not is_encodable(item):
+            strings = False
+            found.append(sentences.not_unicode(f"{place}[{index}]"))
         elif rule.enum and item not in rule.enum:
             found.append(sentences.unsupported(f"{place}[{index}]", item, rule.enum))
     if rule.combinations and strings and tuple(value) not in rule.combinations:
@@ -219,6 +242,8 @@ def _labels(rule: Labels, value: Any, place: str, context: Context, found: Found
             found.append(sentences.key_too_long(place, name, rule.max_key_length))
         if not isinstance(item, str):
             found.append(sentences.wrong_type(f"{place}.{name}", "a string", item))
+        elif not is_encodable(item):
+            found.append(sentences.not_unicode(f"{place}.{name}"))
         elif rule.max_length is not None and len(item) > rule.max_length:
             found.append(sentences.too_long(f"{place}.{name}", len(item), rule.max_length))
 
@@ -233,6 +258,15 @@ def _literals(rule: Literals, value: Any, place: str, context: Context, found: F
         found.append(sentences.wrong_type(place, expected(rule), value))
     elif value not in rule.values:
         found.append(sentences.unsupported(place, value, rule.values))
+
+
+def _entries(rule: Entries, value: Any, place: str, context: Context, found: Found) -> None:
+    if not isinstance(value, dict):
+        found.append(sentences.wrong_type(place, expected(rule), value))
+        return
+    of = rule.of
+    for name, item in value.items():
+        _JUDGES[type(of)](of, item, f"{place}.{name}", context, found)
 
 
 def _groups(rule: Groups, value: Any, place: str, context: Context, found: Found) -> None:
@@ -255,6 +289,7 @@ _JUDGES: dict[type[Any], Callable[[Any, Any, str, Context, Found], None]] = {
     Group: _group,
     Groups: _groups,
     Either: _either,
+    Entries: _entries,
 }
 
 _EXPECTED: dict[type[Any], str] = {
@@ -265,6 +300,7 @@ _EXPECTED: dict[type[Any], str] = {
     Audio: "a string",
     Texts: "an array of strings",
     Labels: "an object",
+    Entries: "an object",
     Group: "an object",
     Groups: "an array of objects",
 }

@@ -21,6 +21,8 @@ class Text:
     max_length: int | None = None
     """In characters."""
     pattern: re.Pattern[str] | None = None
+    url: re.Pattern[str] | None = None
+    """What a URL in its place looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,22 @@ class Group:
         return tuple(name for name, key in self.keys.items() if key.required)
 
     @cached_property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """Keys of which at least one has to be there."""
+        return tuple((name, *key.or_else) for name, key in self.keys.items() if key.or_else)
+
+    @cached_property
     def known_keys(self) -> frozenset[str]:
         """The keys of all kinds together: for an object whose kind is not known."""
         parts = (*self.kinds.values(), *self.roles.values())
         return frozenset(self.keys).union(*(part.known_keys for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """An object with any keys, whose values are all held to one rule."""
+
+    of: Either
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +130,20 @@ class Either:
     second: Integer | Group
 
 
-Rule = Text | Number | Integer | Flag | Literals | Audio | Texts | Labels | Group | Groups | Either
+Rule = (
+    Text
+    | Number
+    | Integer
+    | Flag
+    | Literals
+    | Audio
+    | Texts
+    | Labels
+    | Group
+    | Groups
+    | Either
+    | Entries
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +160,8 @@ class Key:
     """These models have it not."""
     excludes: str = ""
     """The key beside it that it cannot stand with."""
+    or_else: tuple[str, ...] = ()
+    """The keys beside it of which one has to be there if it is not."""
 
     conditional: bool = field(init=False, default=False)
     """Whether its being there depends on the model or on what stands beside it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.realtime.rules.kinds import Group, Groups, Labels, Text
+from agent.realtime.rules.prompt import PROMPT
 from agent.realtime.rules.rows import FLAT, GA, Row
 from agent.realtime.rules.session import (
     FLAT_MODALITIES,
@@ -11,7 +12,6 @@ from agent.realtime.rules.session import (
     GA_VOICE,
     OUTPUT_TOKENS,
     PARALLEL_TOOL_CALLS,
-    PROMPT,
     REASONING,
     TEMPERATURE,
     audio_format,
@@ -41,8 +41,11 @@ RESPONSE = (
     Row(
         "max_output_tokens",
         OUTPUT_TOKENS,
-        SPEC,
-        note="two names are documented for the flat one: the session's is taken",
+        f"{SPEC}; flat: its RealtimeBetaResponseCreateParams, Azure's rtclient,"
+        " go-openai-realtime#2",
+        flat_name="max_output_tokens",
+        note="a flat session calls it max_response_output_tokens, a flat response does not,"
+        " against the openai package's request type alone",
     ),
     *PROMPT,
     Row("conversation", Text(enum=("auto", "none")), SPEC),

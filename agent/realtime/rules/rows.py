@@ -14,7 +14,7 @@ from agent.realtime.dialects import (
     Dialect,
     flat_path,
 )
-from agent.realtime.rules.kinds import Either, Group, Groups, Key, Rule, Text
+from agent.realtime.rules.kinds import Either, Entries, Group, Groups, Key, Rule, Text
 
 GA = frozenset({OPENAI_GA, AZURE_GA})
 FLAT = frozenset({OPENAI_BETA, AZURE_PREVIEW})
@@ -50,17 +50,28 @@ class Row:
     models: frozenset[str] = frozenset()
     not_models: frozenset[str] = frozenset()
     excludes: str = ""
+    or_else: tuple[str, ...] = ()
+    """Required, unless one of these keys stands beside it."""
+    flat_name: str = ""
+    """Its path in the flat dialects, where it is not what a session calls it."""
     note: str = ""
     setting: Setting | None = None
 
     def path_in(self, dialect: Dialect) -> str:
-        return flat_path(self.path) if dialect.flat else self.path
+        if not dialect.flat:
+            return self.path
+        return self.flat_name or flat_path(self.path)
 
 
 @dataclass(slots=True)
 class _Place:
-    row: Row | None = None
+    rows: list[Row] = field(default_factory=list)
+    """Several where the rule depends on the ``type`` of the object that holds it."""
     below: dict[str, _Place] = field(default_factory=dict)
+
+    @property
+    def is_conditional(self) -> bool:
+        return any(row.when for row in self.rows)
 
 
 def tree(rows: Iterable[Row], dialect: Dialect) -> Group:
@@ -71,36 +82,36 @@ def tree(rows: Iterable[Row], dialect: Dialect) -> Group:
             place = root
             for step in row.path_in(dialect).split("."):
                 place = place.below.setdefault(step, _Place())
-            place.row = row
+            place.rows.append(row)
     return _group(root)
 
 
 def _group(place: _Place) -> Group:
-    every = {name: _key(part) for name, part in place.below.items() if not _when(part)}
-    if not any(_when(part) for part in place.below.values()):
+    every = {
+        name: _key(part, part.rows[0] if part.rows else None)
+        for name, part in place.below.items()
+        if not part.is_conditional
+    }
+    if len(every) == len(place.below):
         return Group(every)
     kind_rule = every["type"].rule
     assert isinstance(kind_rule, Text)
     kinds = {kind: dict(every) for kind in kind_rule.enum}
     for name, part in place.below.items():
-        for kind in _when(part):
-            if kind in kinds:
-                kinds[kind][name] = _key(part)
+        for row in part.rows:
+            for kind in row.when:
+                if kind in kinds:
+                    kinds[kind][name] = _key(part, row)
     return Group(every, kinds={kind: Group(keys) for kind, keys in kinds.items()})
 
 
-def _when(place: _Place) -> tuple[str, ...]:
-    return place.row.when if place.row else ()
-
-
-def _key(place: _Place) -> Key:
-    row = place.row
+def _key(place: _Place, row: Row | None) -> Key:
     if row is None:  # a path is named for what is below it
         return Key(_group(place))
     rule = row.rule
     if place.below:
         rule = _filled(rule, _group(place))
-    return Key(rule, row.required, row.null, row.models, row.not_models, row.excludes)
+    return Key(rule, row.required, row.null, row.models, row.not_models, row.excludes, row.or_else)
 
 
 def _filled(rule: Rule, group: Group) -> Rule:
@@ -109,5 +120,7 @@ def _filled(rule: Rule, group: Group) -> Rule:
         return replace(rule, second=group)
     if isinstance(rule, Groups):
         return Groups(group)
+    if isinstance(rule, Entries):
+        return Entries(replace(rule.of, second=group))
     assert isinstance(rule, Group)
     return group

@@ -142,6 +142,29 @@ def not_json(reason: str) -> Violation:
     )
 
 
+LONE_SURROGATE = "The text holds half a character, a lone surrogate, which UTF-8 cannot encode."
+
+
+def not_unicode(place: str) -> Violation:
+    return Violation("invalid_value", place, f"Invalid '{place}'. {LONE_SURROGATE}")
+
+
+def not_a_url(place: str) -> Violation:
+    return Violation(
+        "invalid_value",
+        place,
+        f"Invalid '{place}'. Expected a valid URL, but got a value with an invalid format.",
+    )
+
+
+def missing_one_of(place: str, names: Sequence[str]) -> Violation:
+    """One of ``names``, keys of the object at ``place``, has to be there."""
+    before = f"{place}." if place else ""
+    wanted = enumerate_words(quoted([f"{before}{name}" for name in names]), "or")
+    message = f"Missing required parameter: one of {wanted}."
+    return Violation("missing_required_parameter", f"{before}{names[0]}", message)
+
+
 def kind_of(value: Any) -> str:
     """What JSON calls ``value``, with its article."""
     match value:

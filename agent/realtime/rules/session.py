@@ -21,9 +21,9 @@ from agent.realtime.rules.models import (
     DELAYED_TRANSCRIPTION,
     HINTED_TRANSCRIPTION,
     REASONING_MODELS,
-    TRANSCRIPTION_MODELS,
     UNPROMPTED_TRANSCRIPTION,
 )
+from agent.realtime.rules.prompt import PROMPT
 from agent.realtime.rules.rows import EVERYWHERE, FLAT, GA, Row, Setting
 from agent.realtime.rules.sources import AZURE, BETA, LIVE, SPEC
 from agent.realtime.rules.tools import TOOL_CHOICE, TOOLS
@@ -67,20 +67,6 @@ def audio_format(path: str) -> tuple[Row, ...]:
     )
 
 
-PROMPT = (
-    Row(
-        "prompt",
-        Group(),
-        SPEC,
-        GA,
-        null=True,
-        setting=Setting("A stored prompt of the service: its id, or a JSON object."),
-    ),
-    Row("prompt.id", Text(), SPEC, GA, True),
-    Row("prompt.version", Text(), SPEC, GA, null=True),
-    Row("prompt.variables", Group(), SPEC, GA, null=True),
-)
-
 REASONING = (
     Row("reasoning", Group(), LIVE, GA, models=REASONING_MODELS),
     Row(
@@ -102,7 +88,14 @@ PARALLEL_TOOL_CALLS = Row(
 )
 
 _TURN_DETECTION = (
-    Row("audio.input.turn_detection", Group(), LIVE, null=True),
+    Row(
+        "audio.input.turn_detection",
+        Group(),
+        LIVE,
+        null=True,
+        note="model_version, which OpenAI's Agents SDK names, is in no schema: a key that the"
+        " service does not know costs the whole update",
+    ),
     Row(
         "audio.input.turn_detection.type",
         Text(enum=("server_vad", "semantic_vad")),
@@ -178,23 +171,16 @@ _TRANSCRIPTION = (
     Row("audio.input.transcription", Group(), SPEC, null=True),
     Row(
         "audio.input.transcription.model",
-        Text(known=TRANSCRIPTION_MODELS),
-        LIVE,
-        frozenset({OPENAI_GA}),
-        True,
-        note="the schema has it optional, the service wants it",
-        setting=Setting(
-            "Writes down what the caller says; none for no transcript. A deployment on Azure.",
-            "gpt-transcribe",
-        ),
-    ),
-    Row(
-        "audio.input.transcription.model",
         Text(),
         LIVE,
-        EVERYWHERE - {OPENAI_GA},
-        True,
-        note="on Azure the name of a deployment, so any",
+        required=True,
+        note="the schema has it optional, the service wants it. Any name: the schema's list is"
+        " open, new models come before it names them, and on Azure it is a deployment's",
+        setting=Setting(
+            "Writes down what the caller says, such as gpt-transcribe or whisper-1; none for no"
+            " transcript. A deployment on Azure.",
+            "gpt-transcribe",
+        ),
     ),
     Row(
         "audio.input.transcription.language",
@@ -242,7 +228,12 @@ _TRANSCRIPTION = (
 
 SESSION = (
     Row("type", Text(enum=("realtime",)), LIVE, GA, True),
-    Row("model", Text(), SPEC, EVERYWHERE - {AZURE_PREVIEW}, note="chosen by the URL"),
+    Row(
+        "model",
+        Text(),
+        f"{SPEC}; for azure_preview Azure's rtclient and livekit-agents 1.8.9, which state it",
+        note="chosen by the URL: another one is refused, the same one left out",
+    ),
     Row(
         "instructions",
         Text(),
@@ -347,6 +338,12 @@ SESSION = (
     Row("tracing.metadata", Group(), SPEC, EVERYWHERE - {AZURE_PREVIEW}),
     Row("client_secret", Group(), BETA, frozenset({OPENAI_BETA})),
     Row("client_secret.expires_after", Group(), BETA, frozenset({OPENAI_BETA})),
-    Row("client_secret.expires_after.anchor", Text(), BETA, frozenset({OPENAI_BETA})),
+    Row(
+        "client_secret.expires_after.anchor",
+        Text(enum=("created_at",)),
+        BETA,
+        frozenset({OPENAI_BETA}),
+        True,
+    ),
     Row("client_secret.expires_after.seconds", Integer(10, 7200), BETA, frozenset({OPENAI_BETA})),
 )
