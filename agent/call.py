@@ -16,7 +16,8 @@ from livekit.agents.voice.room_io import RoomOptions
 from agent.ending import CallEnd, ended_if_it_fails
 from agent.errors import Problem
 from agent.fallback import ways
-from agent.multimodal import MultimodalAgent, load_instructions
+from agent.instructions import load_instructions
+from agent.multimodal import MultimodalAgent
 from agent.overrides import take_metadata
 from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice

@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.environment import Given, layered, read_secret_files
-from agent.errors import SettingsError
+from agent.errors import Problem, SettingsError
 from agent.realtime.credentials import Credential, EntraToken, Key
 from agent.realtime.dialects import AZURE_GA, AZURE_PREVIEW, DIALECTS, OPENAI_GA, Dialect
 from agent.realtime.endpoint import (
@@ -230,8 +230,9 @@ def read_livekit_settings(
     environ: Mapping[str, str], directory: Path | None = None
 ) -> LiveKitSettings:
     """The LiveKit server alone, for a caller; ``SettingsError`` where a secret cannot be read."""
-    given = layered(environ, directory or Path.cwd())
-    problems = read_secret_files(given)
+    problems: list[Problem] = []
+    given = layered(environ, directory or Path.cwd(), problems)
+    problems += read_secret_files(given)
     if problems:
         raise SettingsError(problems)
     return LiveKitSettings(**field_values(LiveKitSettings, given))

@@ -37,9 +37,16 @@ LAYERS = (
         "agent.realtime.memory",
     ),
     ("agent.realtime.credentials", "agent.realtime.endpoint", "agent.realtime.way"),
+    ("agent.masking", "agent.env_files", "agent.instructions"),
     ("agent.environment", "agent.voice.greeting"),
     ("agent.settings", "agent.livekit_access", "agent.forked", "agent.forkserver"),
-    ("agent.fallback",),
+    (
+        "agent.access",
+        "agent.fallback",
+        "agent.required_files",
+        "agent.setting_names",
+        "agent.unreadable",
+    ),
     ("agent.check",),
     ("agent.overrides", "agent.tables"),
     (
