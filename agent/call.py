@@ -17,6 +17,7 @@ from agent.ending import CallEnd, ended_if_it_fails
 from agent.errors import Problem
 from agent.fallback import ways
 from agent.instructions import load_instructions
+from agent.job_process import give_api
 from agent.multimodal import MultimodalAgent
 from agent.overrides import take_metadata
 from agent.realtime.link import open_socket
@@ -44,6 +45,7 @@ async def handle_call(
 ) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
     end of the job and of the room. ``tools`` are what the agent may call."""
+    give_api(ctx, settings)
     async with ended_if_it_fails(ctx):
         await _handle(ctx, settings, tools)
 

@@ -42,6 +42,11 @@ class LiveKitSettings(BaseSettings):
     livekit_url: str = Field("", description="The LiveKit server, such as wss://NAME.livekit.cloud")
     livekit_api_key: str = Field("", description="The server's API key")
     livekit_api_secret: SecretStr = Field(SecretStr(""), description="The server's API secret")
+    livekit_api_secret_file: str = Field(
+        "",
+        description="The file of LIVEKIT_API_SECRET; what it holds is not put into the environment"
+        " of the job processes",
+    )
     livekit_agent_name: str = Field(
         "realtime-agent", description="The name that dispatches ask for; calls come to no other"
     )
@@ -59,12 +64,12 @@ class LiveKitSettings(BaseSettings):
         return (init_settings,)
 
     def for_libraries(self) -> dict[str, str]:
-        """The server's address and key under the names that LiveKit's own code reads."""
-        return {
-            "LIVEKIT_URL": self.livekit_url,
-            "LIVEKIT_API_KEY": self.livekit_api_key,
-            "LIVEKIT_API_SECRET": self.livekit_api_secret.get_secret_value(),
-        }
+        """The server's address and key under the names that LiveKit's own code reads, but for a
+        secret that was given as a file: that is to stay out of the environment."""
+        names = {"LIVEKIT_URL": self.livekit_url, "LIVEKIT_API_KEY": self.livekit_api_key}
+        if not self.livekit_api_secret_file:
+            names["LIVEKIT_API_SECRET"] = self.livekit_api_secret.get_secret_value()
+        return names
 
 
 class Settings(LiveKitSettings):

@@ -71,7 +71,7 @@ LAYERS = (
     ("agent.session",),
     ("agent.multimodal",),
     ("agent.rooms",),
-    ("agent.ending",),
+    ("agent.ending", "agent.job_process"),
     ("agent.call", "agent.server"),
     ("agent.worker",),
     ("agent.local",),
