@@ -200,6 +200,9 @@ def silent(settings: Settings) -> bool:
     return settings.session["output_modalities"] == ["text"] and settings.agent_voice_from != "tts"
 
 
+DEAF = "Without turn detection nobody notices that the caller has finished, and no answer follows."
+
+
 def deaf(settings: Settings) -> bool:
     """Whether nobody would notice that the caller has finished speaking: such a call is greeted
     and never answered."""
@@ -233,9 +236,6 @@ def _judge_session(report: Report, where: Mapping[str, str]) -> None:
         source = where.get("turn_detection.type", "default")
         fix = "Set AGENT_TURN_TAKING to local or push_to_talk, or remove the setting."
         report.problems.append(problem(name, source, DEAF, fix))
-
-
-DEAF = "Without turn detection nobody notices that the caller has finished, and no answer follows."
 
 
 def _of_turn_taking(settings: Settings) -> Mapping[str, Any]:
