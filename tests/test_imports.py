@@ -58,6 +58,7 @@ LAYERS = (
         "agent.realtime.roller",
         "agent.realtime.wire",
         "agent.realtime.wire_session",
+        "agent.realtime.session_options",
         "agent.realtime.model",
     ),
     ("agent.voice.loudness",),
