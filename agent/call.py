@@ -16,8 +16,10 @@ from livekit.agents.voice.room_io import RoomOptions
 from agent.ending import CallEnd, ended_if_it_fails
 from agent.errors import Problem
 from agent.fallback import ways
-from agent.multimodal import MultimodalAgent, load_instructions
-from agent.overrides import take_metadata
+from agent.instructions import load_instructions
+from agent.job_process import give_api
+from agent.multimodal import MultimodalAgent
+from agent.overrides import summary, take_metadata
 from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice
 from agent.realtime.wire_session import WireSession
@@ -35,7 +37,7 @@ PROBLEMS = "agent.problems"
 """The agent participant's attribute that tells what of the job's metadata does not hold: a JSON
 list of objects as `agent check --json` prints them."""
 MAX_PROBLEMS = 20
-"""Told in the attribute, to stay within LiveKit's 64 KiB; the log has all."""
+"""Told in the attribute, to stay within LiveKit's 64 KiB."""
 
 
 async def handle_call(
@@ -43,14 +45,15 @@ async def handle_call(
 ) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
     end of the job and of the room. ``tools`` are what the agent may call."""
+    give_api(ctx, settings)
     async with ended_if_it_fails(ctx):
         await _handle(ctx, settings, tools)
 
 
 async def _handle(ctx: JobContext, settings: Settings, tools: Sequence[Tool | Toolset]) -> None:
     overridden = take_metadata(ctx.job.metadata, settings)
-    for problem in overridden.problems:
-        logger.error("%s", problem)
+    for line in summary(overridden.problems):
+        logger.error("%s", line)
     if overridden.problems and settings.agent_on_invalid_override == "reject":
         await _reject(ctx, overridden.problems)
         return

@@ -5,19 +5,23 @@ The worker asks it as it starts, ``agent check`` whenever it is called.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from agent import fallback
+from agent.access import (
+    access_problems,
+    missing_livekit_settings,
+    missing_service_settings,
+)
 from agent.environment import (
     ENV_FILES_SETTING,
     SECRETS,
+    SET,
     Given,
     layered,
     problem,
@@ -25,7 +29,8 @@ from agent.environment import (
     take_aliases,
     take_out_undecodable,
 )
-from agent.errors import LocalError, Problem, SettingsError
+from agent.errors import Problem, SettingsError
+from agent.masking import HIDDEN, mask, presentable, shorten
 from agent.realtime.dialects import to_service
 from agent.realtime.parameters import (
     BY_ENVIRONMENT_NAME,
@@ -39,13 +44,14 @@ from agent.realtime.parameters import (
 )
 from agent.realtime.rules.models import TRANSCRIPTION_MODELS
 from agent.realtime.rules.session import FLAT_VOICES, GA_VOICES
-from agent.settings import Settings, field_values, host_of
+from agent.required_files import file_problems
+from agent.setting_names import ignored_spellings, known_names, misspelt_names, unknown_names
+from agent.settings import Settings, field_values
+from agent.unreadable import explained
 from agent.voice import turn_taking
-from agent.voice.greeting import load_greeting
 
-_SET = "--set"
 _CHANGE = "Change it, or remove it for the default."
-_FALSE = {"0", "false", "no", "off"}
+MAX_MESSAGE_CHARACTERS = 1000
 
 
 @dataclass(slots=True)
@@ -54,10 +60,19 @@ class Report:
 
     settings: Settings
     problems: list[Problem] = field(default_factory=list)
-    """The worker does not start with one."""
+    """What is wrong, wherever the settings are used."""
     warnings: list[str] = field(default_factory=list)
     missing: list[Problem] = field(default_factory=list)
-    """Credentials that a worker needs, and a check does not."""
+    """Credentials and addresses of the model's service that are not set."""
+    missing_livekit: list[Problem] = field(default_factory=list)
+    """The same of the LiveKit server, which only a worker needs."""
+    secrets: frozenset[str] = frozenset()
+    """The secrets that are set. None of them is in ``problems`` or ``warnings``."""
+
+    @property
+    def start_problems(self) -> list[Problem]:
+        """All that a worker does not start with."""
+        return [*self.problems, *self.missing, *self.missing_livekit]
 
     @property
     def session(self) -> dict[str, Any]:
@@ -85,34 +100,23 @@ def check_settings(
     """The settings of ``environ`` and the files in ``directory``, with ``set_values`` above
     them: session parameters by name, or names of the environment. ``malformed`` is what was to
     be set and is no ``NAME=VALUE``."""
-    given = layered(environ, directory or Path.cwd())
-    problems = read_secret_files(given)
+    problems: list[Problem] = []
+    given = layered(environ, directory or Path.cwd(), problems)
+    problems += read_secret_files(given)
     chosen = environ.get(ENV_FILES_SETTING)
     if chosen and not ((directory or Path.cwd()) / chosen).is_file():
         message = f"Cannot read '{chosen}': there is no such file."
         problems.append(problem(ENV_FILES_SETTING, "environment", message, "Name one that is."))
     problems += [
-        problem(text, _SET, f"'{text}' is no NAME=VALUE.", "Write --set temperature=0.8.")
+        problem(text, SET, f"'{text}' is no NAME=VALUE.", "Write --set temperature=0.8.")
         for text in malformed
     ]
-    take_aliases(given)
-    over: dict[str, Any] = {}
-    for name, text in (set_values or {}).items():
-        parameter = find(name)
-        if parameter is not None:
-            over[parameter.name] = parameter.parse(text)
-        else:
-            given[name.upper()] = Given(text, _SET)
-    problems += take_out_undecodable(given, _known_names())
-    problems += _unknown_names(given)
-    fields = field_values(Settings, given)
-    try:
-        settings = Settings(**fields)
-    except ValidationError as error:
-        problems += _wrong_values(error, given)
-        for detail in error.errors():  # what else is wrong is told without them
-            fields.pop(str(detail["loc"][0]), None)
-        settings = Settings(**fields)
+    ignored = take_aliases(given)
+    over = _take_set_values(set_values or {}, given, problems)
+    # Keys are judged by what an HTTP header can carry.
+    problems += take_out_undecodable(given, set(known_names()) - set(SECRETS))
+    problems += unknown_names(given)
+    settings = _plain_settings(given, problems)
     values = {
         parameter.name: parameter.parse(given[name].text)
         for name, parameter in reversed(BY_ENVIRONMENT_NAME.items())
@@ -121,15 +125,58 @@ def check_settings(
     values = {**_of_turn_taking(settings), **_of_voice(settings), **values}
     session = changed(with_defaults(values, settings.dialect), over, settings.dialect)
     report = Report(settings.model_copy(update={"session": session}), problems)
-    report.warnings += _misspelt_names(given)
+    report.warnings += [*ignored, *ignored_spellings(given), *misspelt_names(given)]
     _judge_session(report, sources(given, over))
     report.problems += contradictions(report.settings)
-    report.problems += _greeting(report.settings, given)
-    report.problems += [*_both_services(given), *_malformed_urls(given), *_disabled(given)]
-    report.problems += _entra(report.settings, given)
-    report.missing += _missing_credentials(report.settings)
+    report.problems += file_problems(report.settings, given)
+    report.problems += access_problems(report.settings, given)
+    report.missing += missing_service_settings(report.settings)
     report.missing += fallback.problems(report.settings)
+    report.missing_livekit += missing_livekit_settings(report.settings)
     report.warnings += _notes(report.settings)
+    return _without_secrets(report, given)
+
+
+def _take_set_values(
+    set_values: Mapping[str, str], given: dict[str, Given], problems: list[Problem]
+) -> dict[str, Any]:
+    """The session's parameters among ``set_values``; the others go into ``given``."""
+    over: dict[str, Any] = {}
+    said: dict[str, str] = {}
+    for name, text in set_values.items():
+        parameter = find(name)
+        if parameter is None:
+            given[name.upper()] = Given(text, SET)
+            continue
+        if said.setdefault(parameter.name, text) != text:
+            message = f"{parameter.name} is set twice, to different values."
+            problems.append(problem(parameter.environment_name, SET, message, "Set it once."))
+        over[parameter.name] = parameter.parse(text)
+    return over
+
+
+def _plain_settings(given: Mapping[str, Given], problems: list[Problem]) -> Settings:
+    """All but the session's parameters, without those whose value is wrong."""
+    fields = field_values(Settings, given)
+    try:
+        return Settings(**fields)
+    except ValidationError as error:
+        problems += _wrong_values(error, given)
+        for detail in error.errors():  # what else is wrong is told without them
+            fields.pop(str(detail["loc"][0]), None)
+        return Settings(**fields)
+
+
+def _without_secrets(report: Report, given: Mapping[str, Given]) -> Report:
+    """``report`` as it may be shown: a key can be pasted into any setting."""
+    secrets = frozenset(given[name].text for name in SECRETS if name in given)
+    report.problems = [
+        presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in report.problems
+    ]
+    report.warnings = [
+        shorten(mask(each, secrets), MAX_MESSAGE_CHARACTERS) for each in report.warnings
+    ]
+    report.secrets = secrets
     return report
 
 
@@ -140,7 +187,7 @@ def sources(given: Mapping[str, Given], over: Mapping[str, Any]) -> dict[str, st
         for name, parameter in reversed(BY_ENVIRONMENT_NAME.items())
         if name in given
     }
-    return {**found, **dict.fromkeys(over, _SET)}
+    return {**found, **dict.fromkeys(over, SET)}
 
 
 def as_problem(finding: Finding, source: str) -> Problem:
@@ -157,6 +204,15 @@ def silent(settings: Settings) -> bool:
     return settings.session["output_modalities"] == ["text"] and settings.agent_voice_from != "tts"
 
 
+DEAF = "Without turn detection nobody notices that the caller has finished, and no answer follows."
+
+
+def deaf(settings: Settings) -> bool:
+    """Whether nobody would notice that the caller has finished speaking: such a call is greeted
+    and never answered."""
+    return not settings.agent_turn_taking and settings.session["turn_detection.type"] is None
+
+
 def _judge_session(report: Report, where: Mapping[str, str]) -> None:
     """What the service would answer the session's first update with."""
     settings = report.settings
@@ -171,6 +227,7 @@ def _judge_session(report: Report, where: Mapping[str, str]) -> None:
         found = findings(settings.session, settings.dialect, settings.context)
     for finding in found:
         name = finding.parameter.name if finding.parameter else ""
+        finding = explained(finding, settings.session[name])
         report.problems.append(as_problem(finding, where.get(name, "default")))
     if silent(settings):
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
@@ -178,6 +235,11 @@ def _judge_session(report: Report, where: Mapping[str, str]) -> None:
         source = where.get("output_modalities", "default")
         fix = "Leave it at audio, or set AGENT_VOICE_FROM=tts."
         report.problems.append(problem(name, source, message, fix))
+    if deaf(settings):
+        name = "REALTIME_TURN_DETECTION_TYPE"
+        source = where.get("turn_detection.type", "default")
+        fix = "Set AGENT_TURN_TAKING to local or push_to_talk, or remove the setting."
+        report.problems.append(problem(name, source, DEAF, fix))
 
 
 def _of_turn_taking(settings: Settings) -> Mapping[str, Any]:
@@ -203,119 +265,16 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
         yield problem("REALTIME_OUTPUT_MODALITIES", "", message, fix)
 
 
-def _greeting(settings: Settings, where: Mapping[str, Given]) -> Iterator[Problem]:
-    if settings.agent_greeting_audio:
-        try:
-            load_greeting(Path(settings.agent_greeting_audio))
-        except LocalError as error:
-            name = "AGENT_GREETING_AUDIO"
-            yield problem(name, where[name].source, error.what, error.fix)
-
-
-def _known_names() -> list[str]:
-    fields = [name.upper() for name in Settings.model_fields if name != "session"]
-    return [*fields, *BY_ENVIRONMENT_NAME]
-
-
-def _unknown_names(given: Mapping[str, Given]) -> list[Problem]:
-    known = _known_names()
-    problems = []
-    for name, value in given.items():
-        ours = name.startswith("REALTIME_") or value.source == _SET
-        if ours and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            fix = f"Did you mean {near[0]}?" if near else "Remove it."
-            problems.append(problem(name, value.source, f"Unknown setting: '{name}'.", fix))
-    return problems
-
-
-def _misspelt_names(given: Mapping[str, Given]) -> Iterator[str]:
-    """``AGENT_*`` names that look like one of ours. Other software uses that prefix too."""
-    known = [name.upper() for name in Settings.model_fields if name.startswith("agent_")]
-    known.append(ENV_FILES_SETTING)
-    for name, value in given.items():
-        if name.startswith("AGENT_") and name not in known:
-            near = difflib.get_close_matches(name, known, 1, cutoff=0.85)
-            if near:
-                yield f"{name} ({value.source}) is no setting: did you mean {near[0]}?"
-
-
 def _wrong_values(error: ValidationError, given: Mapping[str, Given]) -> list[Problem]:
     problems = []
     for detail in error.errors():
         name = str(detail["loc"][0]).upper()
         value = given[name]
-        shown = "(hidden)" if name in SECRETS else f"'{value.text}'"
+        shown = HIDDEN if name in SECRETS else f"'{value.text}'"
         message = f"Invalid value for {name}: {detail['msg']}, but got {shown}."
         fix = f"{Settings.model_fields[name.lower()].description}."
         problems.append(problem(name, value.source, message, fix))
     return problems
-
-
-def _missing_credentials(settings: Settings) -> list[Problem]:
-    if settings.dialect.azure:
-        needed: dict[str, Any] = {
-            "AZURE_OPENAI_ENDPOINT": settings.azure_openai_endpoint,
-            "AZURE_OPENAI_API_KEY": settings.azure_openai_api_key.get_secret_value()
-            or settings.azure_openai_auth == "entra",
-            "AZURE_OPENAI_DEPLOYMENT": settings.azure_openai_deployment,
-        }
-    else:
-        needed = {"OPENAI_API_KEY": settings.openai_api_key.get_secret_value()}
-    name = settings.dialect.name
-    return [
-        problem(setting, "", f"{setting} is not set; {name} needs it.", "Set it.")
-        for setting, value in needed.items()
-        if not value
-    ]
-
-
-def _entra(settings: Settings, where: Mapping[str, Given]) -> Iterator[Problem]:
-    if settings.azure_openai_auth == "entra" and not _has_azure_identity():
-        name = "AZURE_OPENAI_AUTH"
-        message = f"{name} is entra, and azure-identity is not installed."
-        yield problem(name, where[name].source, message, "Install realtime-agent[entra].")
-
-
-def _has_azure_identity() -> bool:
-    return bool(find_spec("azure") and find_spec("azure.identity"))
-
-
-def _both_services(given: Mapping[str, Given]) -> Iterator[Problem]:
-    both = {"OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"} <= set(given)
-    if both and "REALTIME_DIALECT" not in given:
-        message = "OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT are both set: which is it?"
-        source = given["AZURE_OPENAI_ENDPOINT"].source
-        fix = "Set REALTIME_DIALECT, or remove one of the two."
-        yield problem("REALTIME_DIALECT", source, message, fix)
-
-
-_URLS = (
-    "OPENAI_BASE_URL",
-    "AZURE_OPENAI_ENDPOINT",
-    "LIVEKIT_URL",
-    "REALTIME_FALLBACK_BASE_URL",
-    "REALTIME_FALLBACK_AZURE_ENDPOINT",
-)
-
-
-def _malformed_urls(given: Mapping[str, Given]) -> list[Problem]:
-    problems = []
-    for setting in _URLS:
-        url = given.get(setting, Given("http://host", "default"))
-        scheme = url.text.partition("://")[0]
-        if scheme not in {"http", "https", "ws", "wss"} or not host_of(url.text):
-            message = f"Invalid value for {setting}: '{url.text}' is not a URL."
-            like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
-            problems.append(problem(setting, url.source, message, f"Write {like}."))
-    return problems
-
-
-def _disabled(given: Mapping[str, Given]) -> Iterator[Problem]:
-    value = given.get("OPENAI_DISABLE")
-    if value is not None and value.text.lower() not in _FALSE:
-        message = "OPENAI_DISABLE is set, and there is no other engine to answer calls."
-        yield problem("OPENAI_DISABLE", value.source, message, "Remove it.")
 
 
 def _notes(settings: Settings) -> Iterator[str]:
@@ -325,6 +284,8 @@ def _notes(settings: Settings) -> Iterator[str]:
         yield f"{name} is left out where the fallback is taken: it would be refused there."
     if settings.dialect.azure and settings.session[MODEL] is None:
         yield "REALTIME_MODEL does not say which model the deployment holds: nothing is gated."
+    if settings.session["turn_detection.create_response"] is False:
+        yield "turn_detection.create_response is false: the service answers no turn by itself."
     transcriber = settings.session["transcription.model"]
     if transcriber is None:
         yield "No transcription model is set: there is no transcript of what callers say."

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotenv import dotenv_values
-
+from agent.env_files import read_env_file
 from agent.errors import Problem, Violation
+from agent.masking import HIDDEN, mask
 from agent.realtime.parameters import PARAMETERS
 from agent.realtime.rules.judge import is_encodable
 
 ENV_FILES = (".env", ".env.local")
 ENV_FILES_SETTING = "AGENT_ENV_FILE"
 """Names one file to read instead of ``ENV_FILES``; empty for none."""
+
+SET = "--set"
+"""The source of what a command's own options set."""
 
 SECRETS = (
     "LIVEKIT_API_SECRET",
@@ -45,29 +47,42 @@ class Given:
     source: str
 
 
-def layered(environ: Mapping[str, str], directory: Path) -> dict[str, Given]:
-    """All names that the environment and the ``.env`` files in ``directory`` set.
-
-    A job process gets its worker's environment, so that an edited file cannot change the
-    settings between two calls; it reads no files.
-    """
+def layered(
+    environ: Mapping[str, str], directory: Path, problems: list[Problem]
+) -> dict[str, Given]:
+    """All names that the environment and the ``.env`` files in ``directory`` set. What is wrong
+    with a file is added to ``problems``."""
     chosen = environ.get(ENV_FILES_SETTING)
     files = ENV_FILES if chosen is None else (chosen,) if chosen else ()
-    if multiprocessing.parent_process() is not None:
-        files = ()
     given: dict[str, Given] = {}
     for file in files:
-        values = dotenv_values(directory / file, encoding="utf-8")
-        given.update({name: Given(text, file) for name, text in values.items() if text is not None})
+        read = read_env_file(directory / file, environ)
+        given.update({name: Given(text, file) for name, text in read.values.items()})
+        problems += [
+            problem("", file, message, "Correct the file, or remove the line.")
+            for message in read.mistakes
+        ]
     given.update({name: Given(text, "environment") for name, text in environ.items()})
     return {name: value for name, value in given.items() if value.text != ""}
 
 
-def take_aliases(given: dict[str, Given]) -> None:
-    """Put what an alias says under the canonical name, where that is not set itself."""
+def take_aliases(given: dict[str, Given]) -> list[str]:
+    """Put what an alias says under the canonical name, where that is not set itself. Returns a
+    note on each alias that is ignored although it says something else."""
+    ignored = []
     for alias, name in ALIASES.items():
-        if alias in given and name not in given:
+        if alias not in given:
+            continue
+        if name not in given:
             given[name] = Given(given[alias].text, f"{given[alias].source}, as {alias}")
+        elif given[name].text != given[alias].text:
+            ignored.append(ignored_name(alias, given[alias].source, name, given[name].source))
+    return ignored
+
+
+def ignored_name(name: str, source: str, winner: str, winners_source: str) -> str:
+    """The note on a name that another one for the same setting wins over."""
+    return f"{name} ({source}) is ignored: {winner} ({winners_source}) sets the same otherwise."
 
 
 def read_secret_files(given: dict[str, Given]) -> list[Problem]:
@@ -82,9 +97,9 @@ def read_secret_files(given: dict[str, Given]) -> list[Problem]:
             continue
         try:
             given[name] = Given(Path(file.text).read_text(encoding="utf-8").strip(), file.source)
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            message = f"Cannot read '{file.text}': {reason}."
+            message = f"Cannot read '{_shown_path(file.text)}': {reason}."
             problems.append(problem(f"{name}_FILE", file.source, message, "Give a readable file."))
     return problems
 
@@ -97,6 +112,13 @@ def take_out_undecodable(given: dict[str, Given], names: Iterable[str]) -> list[
         fix = "Save it as UTF-8, or remove it for the default."
         problems.append(problem(name, given.pop(name).source, message, fix))
     return problems
+
+
+def _shown_path(path: str) -> str:
+    """``path``, unless it could be a secret that somebody took the setting to be for."""
+    if "/" in path and (path.startswith("/") or Path(path).parent.is_dir()):
+        return mask(path)
+    return HIDDEN
 
 
 def without_accounts(environ: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import aiohttp
 from livekit import api
 
 from agent.errors import LiveKitError
+from agent.masking import mask, mask_url
 
 TIMEOUT_SECONDS = 5.0
 
@@ -17,6 +18,7 @@ async def check_access(url: str, api_key: str, api_secret: str) -> None:
             "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are needed, all three.",
             "Set them in the environment or in .env.local.",
         )
+    shown = mask_url(url)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with api.LiveKitAPI(
@@ -26,17 +28,17 @@ async def check_access(url: str, api_key: str, api_secret: str) -> None:
     except api.ServerError as error:
         if error.status in {401, 403}:
             raise LiveKitError(
-                f"The LiveKit server at {url} does not accept the key '{api_key}' "
+                f"The LiveKit server at {shown} does not accept the key '{api_key}' "
                 "with this secret.",
                 "Check LIVEKIT_API_KEY and LIVEKIT_API_SECRET.",
             ) from None
         raise LiveKitError(
-            f"{url} does not answer as a LiveKit server does ({error.status} {error.message}).",
+            f"{shown} does not answer as a LiveKit server does ({error.status} {error.message}).",
             "Check LIVEKIT_URL.",
         ) from None
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         reason = str(error) or f"no answer within {TIMEOUT_SECONDS:g} s"
         raise LiveKitError(
-            f"There is no LiveKit server to reach at {url} ({reason}).",
+            f"There is no LiveKit server to reach at {shown} ({mask(reason)}).",
             "Check LIVEKIT_URL, and that the server runs.",
         ) from None

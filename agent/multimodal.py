@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from livekit.agents import Agent
 from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice import SpeechHandle
 
-from agent.errors import LocalError, Violation
+from agent.errors import Violation
 from agent.realtime.model import RealtimeSession
 from agent.voice.greeting import Greeting
 
-PROMPTS = Path(__file__).resolve().parent.parent / "prompts"
 VERBATIM = "Say exactly the following, word for word, and nothing else: "
 
 
@@ -72,15 +70,3 @@ class MultimodalAgent(Agent):
         session = self.realtime_llm_session
         assert isinstance(session, RealtimeSession)
         return session.update_options(**parameters)
-
-
-def load_instructions(persona: str) -> str:
-    """The text of ``prompts/<persona>/instructions.md``; ``LocalError`` where there is none."""
-    path = PROMPTS / persona / "instructions.md"
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise LocalError(
-            f"The persona '{persona}' has no instructions: {path} ({error.strerror}).",
-            "Set AGENT_PERSONA to a folder under prompts/.",
-        ) from None

@@ -9,32 +9,47 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.check import as_problem, contradictions, silent
-from agent.environment import problem
+from agent.check import DEAF, as_problem, contradictions, deaf, silent
+from agent.environment import SECRETS, problem
 from agent.errors import Problem
+from agent.masking import presentable
 from agent.realtime.guard import is_unicode
 from agent.realtime.parameters import (
+    BY_NAME,
     PARAMETERS,
     Finding,
     SessionParameters,
     changed,
     find,
     findings,
+    finite,
 )
-from agent.realtime.rules.sentences import LONE_SURROGATE, kind_of, unknown
+from agent.realtime.rules.sentences import (
+    LONE_SURROGATE,
+    kind_of,
+    plain,
+    unknown,
+    unsupported,
+    wrong_type,
+)
 from agent.settings import Settings
 from agent.voice.turn_taking import MODES, PRESETS, parameters
 
 MAX_METADATA_CHARACTERS = 64_000
 """LiveKit's own bound is 64 KiB; what is longer is not even read."""
 
+MAX_MESSAGE_CHARACTERS = 300
+"""Of one problem, so that twenty of them stay within LiveKit's 64 KiB for an attribute."""
+MAX_LOGGED = 10
+
 SOURCE = "job metadata"
 FALLBACK = "The worker's own value is used."
 
+_SWITCH_OFF = "turn_detection.type"
 _GROUPS = ("turn_detection", "transcription", "noise_reduction")
 OVERRIDABLE = frozenset(
     parameter.name
@@ -52,6 +67,7 @@ OVERRIDABLE = frozenset(
         "truncation",
     }
 )
+_SECTIONS = {"audio", "audio.input", "audio.output"}
 _KEYS = ("session", "turn_taking", "turn_taking_preset")
 _RESERVED = (*_KEYS, "persona", "vars", "phone_number", "transfer_to", "resumed")
 """The keys that metadata may have. ``resumed`` is the worker's own, of a call whose process died;
@@ -73,10 +89,24 @@ def take_metadata(metadata: str, settings: Settings) -> Overridden:
     result = Overridden(settings)
     value = _read(metadata, result.problems)
     settings = _with_turn_taking(value, settings, result.problems)
-    given = dict(_parameters(_session(value, result.problems), result.problems))
+    given = _unambiguous(
+        _parameters(_session(value, result.problems), result.problems), result.problems
+    )
     session = _settled(given, settings, result.problems)
     result.settings = settings.model_copy(update={"session": session})
+    secrets = {getattr(settings, name.lower()).get_secret_value() for name in SECRETS}
+    result.problems = [
+        presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in result.problems
+    ]
     return result
+
+
+def summary(problems: Sequence[Problem]) -> list[str]:
+    """A line for each of the first few ``problems``, and one that counts the rest."""
+    lines = [str(each) for each in problems[:MAX_LOGGED]]
+    if len(problems) > MAX_LOGGED:
+        lines.append(f"{SOURCE}: {len(problems) - MAX_LOGGED} more problems.")
+    return lines
 
 
 def _with_turn_taking(
@@ -108,7 +138,7 @@ def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
         problems.append(problem("", SOURCE, f"The job's metadata has {length}", FALLBACK))
         return {}
     try:
-        value = json.loads(metadata)
+        value = json.loads(metadata, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError) as error:
         problems.append(problem("", SOURCE, f"The job's metadata is no JSON: {error}.", FALLBACK))
         return {}
@@ -122,7 +152,9 @@ def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
         return {}
     for key in value:
         if key not in _RESERVED:
-            near = difflib.get_close_matches(key, _RESERVED, 1)
+            # Looking for a similar name takes long, and the first few are what is read.
+            few = len(problems) < MAX_LOGGED
+            near = difflib.get_close_matches(key[:80], _RESERVED, 1) if few else []
             fix = f"Did you mean '{near[0]}'?" if near else "Remove it."
             message = f"Unknown key in the job's metadata: '{key[:80]}'."
             problems.append(problem("", SOURCE, message, fix))
@@ -150,10 +182,16 @@ def _parameters(
             yield from _parameters(value, problems, path)
         elif group and value is None:
             yield _switch(group), None
-        elif parameter is None and path in {"audio", "audio.input", "audio.output"}:
-            yield from _parameters(value if isinstance(value, dict) else {}, problems, path)
-        elif parameter is None and path == "type":
-            continue
+        elif parameter is None and path in _SECTIONS:
+            if isinstance(value, dict):
+                yield from _parameters(value, problems, path)
+            else:
+                violation = wrong_type(f"session.{path}", "an object", value)
+                problems.append(Problem(violation, "", SOURCE, FALLBACK))
+        elif path == "type":
+            if value != "realtime":
+                violation = unsupported("session.type", plain(value), ["realtime"])
+                problems.append(Problem(violation, "", SOURCE, FALLBACK))
         elif parameter is not None and parameter.name in OVERRIDABLE:
             yield parameter.name, value
         elif parameter is not None:
@@ -163,6 +201,20 @@ def _parameters(
         else:
             violation = unknown(f"session.{path[:80]}")
             problems.append(Problem(violation, "", SOURCE, "Remove it."))
+
+
+def _unambiguous(given: Iterable[tuple[str, Any]], problems: list[Problem]) -> dict[str, Any]:
+    """``given`` by name, without what is given twice, under two spellings, with two values."""
+    found: dict[str, Any] = {}
+    ambiguous = set()
+    for name, value in given:
+        if found.setdefault(name, value) != value:
+            ambiguous.add(name)
+    for name in sorted(ambiguous):
+        del found[name]
+        message = f"'{name}' is given twice, with different values."
+        problems.append(problem(BY_NAME[name].environment_name, SOURCE, message, FALLBACK))
+    return found
 
 
 def _group(path: str) -> str:
@@ -216,5 +268,10 @@ def _settled(
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         problems.append(problem("REALTIME_OUTPUT_MODALITIES", SOURCE, message, FALLBACK))
         del given["output_modalities"]
+        session = changed(settings.session, given, settings.dialect)
+    if deaf(settings.model_copy(update={"session": session})) and _SWITCH_OFF in given:
+        fix = "Set turn_taking to local or push_to_talk with it."
+        problems.append(problem("REALTIME_TURN_DETECTION_TYPE", SOURCE, DEAF, fix))
+        del given[_SWITCH_OFF]
         session = changed(settings.session, given, settings.dialect)
     return session

@@ -13,6 +13,7 @@ from livekit.agents.ipc.job_executor import JobExecutor, JobStatus
 from livekit.agents.job import RunningJobInfo
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from agent import forkserver
 from agent.ending import FAILED_EXIT
 from agent.rooms import close_room, people
 from agent.settings import LiveKitSettings
@@ -38,6 +39,12 @@ class Server(AgentServer):
         self._rescued: set[str] = set()
         """Rooms whose call was dispatched again, where the metadata cannot say so."""
         self._rescuing: set[asyncio.Task[None]] = set()
+
+    async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
+        if self._livekit.livekit_api_secret_file:
+            # Upstream puts the secret into the environment that later processes inherit.
+            forkserver.start()
+        await super().run(devmode=devmode, unregistered=unregistered)
 
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
         """Let the calls end, and say how many are left."""

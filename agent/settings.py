@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.environment import Given, layered, read_secret_files
-from agent.errors import SettingsError
+from agent.errors import Problem, SettingsError
 from agent.realtime.credentials import Credential, EntraToken, Key
 from agent.realtime.dialects import AZURE_GA, AZURE_PREVIEW, DIALECTS, OPENAI_GA, Dialect
 from agent.realtime.endpoint import (
@@ -42,6 +42,11 @@ class LiveKitSettings(BaseSettings):
     livekit_url: str = Field("", description="The LiveKit server, such as wss://NAME.livekit.cloud")
     livekit_api_key: str = Field("", description="The server's API key")
     livekit_api_secret: SecretStr = Field(SecretStr(""), description="The server's API secret")
+    livekit_api_secret_file: str = Field(
+        "",
+        description="The file of LIVEKIT_API_SECRET; what it holds is not put into the environment"
+        " of the job processes",
+    )
     livekit_agent_name: str = Field(
         "realtime-agent", description="The name that dispatches ask for; calls come to no other"
     )
@@ -59,12 +64,12 @@ class LiveKitSettings(BaseSettings):
         return (init_settings,)
 
     def for_libraries(self) -> dict[str, str]:
-        """The server's address and key under the names that LiveKit's own code reads."""
-        return {
-            "LIVEKIT_URL": self.livekit_url,
-            "LIVEKIT_API_KEY": self.livekit_api_key,
-            "LIVEKIT_API_SECRET": self.livekit_api_secret.get_secret_value(),
-        }
+        """The server's address and key under the names that LiveKit's own code reads, but for a
+        secret that was given as a file: that is to stay out of the environment."""
+        names = {"LIVEKIT_URL": self.livekit_url, "LIVEKIT_API_KEY": self.livekit_api_key}
+        if not self.livekit_api_secret_file:
+            names["LIVEKIT_API_SECRET"] = self.livekit_api_secret.get_secret_value()
+        return names
 
 
 class Settings(LiveKitSettings):
@@ -230,8 +235,9 @@ def read_livekit_settings(
     environ: Mapping[str, str], directory: Path | None = None
 ) -> LiveKitSettings:
     """The LiveKit server alone, for a caller; ``SettingsError`` where a secret cannot be read."""
-    given = layered(environ, directory or Path.cwd())
-    problems = read_secret_files(given)
+    problems: list[Problem] = []
+    given = layered(environ, directory or Path.cwd(), problems)
+    problems += read_secret_files(given)
     if problems:
         raise SettingsError(problems)
     return LiveKitSettings(**field_values(LiveKitSettings, given))

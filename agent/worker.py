@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import sys
-import threading
 from typing import Any
 
-from livekit.agents import JobContext, JobProcess
+from livekit.agents import JobContext
 from livekit.agents.utils.hw import get_cpu_monitor
 from livekit.agents.worker import ServerEnvOption
 
@@ -21,7 +19,7 @@ from agent.check import read_settings
 from agent.environment import prepare_for_libraries
 from agent.errors import SettingsError
 from agent.forkserver import OUR_PRELOAD
-from agent.realtime.io_loop import io_loop
+from agent.job_process import Prewarm, settings_of_worker
 from agent.server import Server
 from agent.settings import Settings
 
@@ -53,16 +51,8 @@ def _server(settings: Settings) -> Server:
     )
 
 
-def prewarm(process: JobProcess) -> None:
-    """What a job process does before it has a call."""
-    if threading.current_thread() is threading.main_thread():
-        # As in agent/forked.py, for processes that were spawned instead of forked.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    io_loop().warm()
-
-
-settings = _settings_or_exit()
+settings = settings_of_worker() or _settings_or_exit()
+prewarm = Prewarm(settings)
 server = _server(settings)
 
 

@@ -102,7 +102,7 @@ async def test_the_conversation_goes_on_with_the_other(
             **fallback_is,
             "REALTIME_FALLBACK_API_KEY": "key",
             "OPENAI_BASE_URL": f"{first.url}/v1",
-            "REALTIME_TURN_DETECTION_TYPE": "none",
+            "AGENT_TURN_TAKING": "push_to_talk",
         }
         session = WireSession(ways(read_settings(environ, tmp_path)))
         client = Client(await session.ws_connect(""))

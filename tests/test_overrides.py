@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from agent.call import MAX_PROBLEMS
 from agent.check import read_settings
-from agent.overrides import take_metadata
+from agent.overrides import summary, take_metadata
 from agent.settings import Settings
 
 
@@ -35,6 +36,9 @@ def session(**overrides: Any) -> str:
     return json.dumps({"session": overrides})
 
 
+SEMANTIC = ("turn_detection.type", "semantic_vad")
+
+
 @pytest.mark.parametrize(
     ("overrides", "name", "value"),
     [
@@ -44,7 +48,7 @@ def session(**overrides: Any) -> str:
         ({"max_response_output_tokens": 100}, "max_output_tokens", 100),
         ({"turn_detection": {"threshold": 0.7}}, "turn_detection.threshold", 0.7),
         ({"turn_detection.threshold": 0.7}, "turn_detection.threshold", 0.7),
-        ({"audio": {"input": {"turn_detection": None}}}, "turn_detection.type", None),
+        ({"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}, *SEMANTIC),
         ({"turn_detection": {"eagerness": "low"}}, "turn_detection.type", "semantic_vad"),
         ({"input_audio_transcription": {"language": "de"}}, "transcription.language", "de"),
         ({"transcription": None}, "transcription.model", None),
@@ -122,6 +126,12 @@ def test_a_bad_field_falls_back_alone(preview: Settings) -> None:
         {"instructions": 5},
         {"max_output_tokens": 4097},
         {"temperature": 0.8},
+        {"turn_detection": None},
+        {"audio": "x"},
+        {"audio": None},
+        {"audio": {"input": []}},
+        {"type": "transcription"},
+        {"voice": "ash", "audio": {"output": {"voice": "coral"}}},
     ],
 )
 def test_what_it_may_not(settings: Settings, overrides: Any) -> None:
@@ -144,6 +154,9 @@ def test_what_it_may_not(settings: Settings, overrides: Any) -> None:
         '{"sessions": {}}',
         "[" * 60_000,
         '{"a":' * 12_000,
+        '{"session": {"speed": 1e400}}',
+        '{"session": {"truncation": {"type": "retention_ratio", "retention_ratio": NaN}}}',
+        json.dumps({f"key{number}": 1 for number in range(5000)}),
         '{"session": {"voice": ' + "9" * 50_000 + "}}",
         json.dumps({"session": {"instructions": "x" * 70_000}}),
         '{"session": ' + '{"turn_detection": ' * 3000 + "1" + "}" * 3001,
@@ -154,7 +167,7 @@ def test_metadata_of_any_kind_costs_its_own_refusal_only(settings: Settings, met
     taken = take_metadata(metadata, settings)
     assert time.perf_counter() - began < 1
     assert taken.problems
-    assert all(len(str(problem)) < 60_000 for problem in taken.problems)
+    assert all(len(str(problem)) < 600 for problem in taken.problems)
     assert taken.settings.session.values == settings.session.values
 
 
@@ -178,3 +191,32 @@ def test_a_whole_character_leaves(settings: Settings) -> None:
     taken = take_metadata('{"session": {"instructions": "\\ud83d\\ude00"}}', settings)
     assert taken.problems == []
     assert taken.settings.session["instructions"] == "\N{GRINNING FACE}"
+
+
+def test_turn_detection_may_be_off_where_the_worker_takes_the_turns(settings: Settings) -> None:
+    taken = take_metadata('{"turn_taking": "local", "session": {"turn_detection": null}}', settings)
+    assert taken.problems == []
+    assert taken.settings.session["turn_detection.type"] is None
+
+
+def test_many_problems_are_few_lines_and_a_short_attribute(settings: Settings) -> None:
+    bad = {f"key{number}\u2028": 1 for number in range(1000)}
+    metadata = json.dumps({"session": {"voice": "\u2028" * 30_000, **bad}}, ensure_ascii=False)
+    problems = take_metadata(metadata, settings).problems
+    assert len(problems) > 1000
+    lines = summary(problems)
+    assert len(lines) == 11
+    assert lines[-1] == f"job metadata: {len(problems) - 10} more problems."
+    assert all(len(line) < 600 for line in lines)
+    voice = next(each for each in problems if each.setting == "REALTIME_VOICE")
+    told = json.dumps([voice.as_dict()] * MAX_PROBLEMS)
+    assert len(told) < 64 * 1024
+
+
+def test_a_problem_shows_no_key_of_the_workers(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": "a-key-of-another-kind"}
+    settings = read_settings(environ, tmp_path)
+    for key in (environ["OPENAI_API_KEY"], "sk-proj-0123456789abcdef"):
+        (problem,) = take_metadata(session(voice=key), settings).problems
+        assert key not in str(problem)
+        assert "(hidden)" in str(problem)

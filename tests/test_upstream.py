@@ -3,9 +3,12 @@ change, adapt the one place that uses the name, then this test."""
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+from functools import cached_property
 
-from livekit.agents import AgentServer
+from livekit.agents import AgentServer, JobContext
+from livekit.agents.ipc.job_proc_lazy_main import ProcStartArgs
 from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
 from livekit.plugins import openai
 
@@ -51,3 +54,14 @@ def test_where_the_engine_touches_the_network() -> None:
     assert source.count("ws_conn.receive()") == 1
     assert source.count("ws_conn.close()") == 2
     assert source.count("ws_conn.") == 5
+
+
+def test_a_job_process_unpickles_its_setup_before_its_entrypoint() -> None:
+    """agent/job_process.py hands over the worker's settings with the first of the two."""
+    names = [field.name for field in dataclasses.fields(ProcStartArgs)]
+    assert names[:2] == ["initialize_process_fnc", "job_entrypoint_fnc"]
+
+
+def test_a_jobs_api_can_be_given_to_it() -> None:
+    """agent/job_process.py sets the one that has the secret."""
+    assert isinstance(JobContext.__dict__["api"], cached_property)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from agent.check import Report, check_settings
 from agent.environment import ENV_FILES_SETTING
+from agent.masking import mask
 from agent.overrides import take_metadata
 from agent.realtime.parameters import MODEL
 from agent.tables import help_text
@@ -31,11 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a parameter of the session, such as temperature=0.8, or any setting; may be repeated",
     )
     parser.add_argument("--overrides", metavar="JSON", help="a job's metadata, judged too")
+    parser.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="accept that credentials and the services' addresses are not set, as in CI",
+    )
     parser.add_argument("--env-file", type=Path, metavar="F", help="instead of .env and .env.local")
 
 
 def run(arguments: argparse.Namespace) -> int:
     report = _report(arguments)
+    if not arguments.without_secrets:
+        report.problems = report.start_problems
+        report.missing, report.missing_livekit = [], []
     if arguments.json:
         print(json.dumps(_as_object(report)))
     else:
@@ -72,20 +82,35 @@ def _as_object(report: Report) -> dict[str, Any]:
     return {
         "ok": not report.problems,
         "dialect": settings.dialect.name,
-        "model": settings.session[MODEL],
+        "model": _masked(settings.session[MODEL], report.secrets),
         "problems": [problem.as_dict() for problem in report.problems],
-        "warnings": [*report.warnings, *(str(problem) for problem in report.missing)],
-        "session": report.session,
+        "warnings": _notes(report),
+        "session": _masked(report.session, report.secrets),
     }
 
 
 def _tell(report: Report) -> None:
     for problem in report.problems:
         print(f"problem: {problem}")
-    for warning in (*report.warnings, *(str(problem) for problem in report.missing)):
+    for warning in _notes(report):
         print(f"note: {warning}")
     if not report.problems:
         settings = report.settings
         model = settings.session[MODEL] or "a model that REALTIME_MODEL does not name"
+        model = mask(str(model), report.secrets)
         print(f"All is well: {settings.dialect.name} ({settings.service}), {model}.")
-        print(json.dumps(report.session, indent=2))
+        print(json.dumps(_masked(report.session, report.secrets), indent=2))
+
+
+def _notes(report: Report) -> list[str]:
+    missing = [*report.missing, *report.missing_livekit]
+    return [*report.warnings, *(str(problem) for problem in missing)]
+
+
+def _masked(value: Any, secrets: Collection[str]) -> Any:
+    """``value``, of JSON, without what looks like a key in any of its strings."""
+    if isinstance(value, str):
+        return mask(value, secrets)
+    if isinstance(value, dict):
+        return {name: _masked(each, secrets) for name, each in value.items()}
+    return [_masked(each, secrets) for each in value] if isinstance(value, list) else value

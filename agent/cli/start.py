@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 def settings_for_worker() -> Settings:
     """What `agent check` says is said here too, before anything starts."""
     report = check_settings(os.environ)
-    if problems := [*report.problems, *report.missing]:
+    if problems := report.start_problems:
         raise SettingsError(problems)
     for warning in report.warnings:
         say(f"note: {warning}")

@@ -10,13 +10,19 @@ from livekit.agents import APIConnectOptions
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from livekit.agents.utils import is_given
 from livekit.plugins import openai
-from openai.types.realtime import AudioTranscription, RealtimeAudioInputTurnDetection
-from pydantic import BaseModel, TypeAdapter
+from openai.types.realtime import AudioTranscription
 
 from agent.errors import Violation
+from agent.masking import mask, shorten
 from agent.realtime.complete import SOME_MODEL
-from agent.realtime.dialects import Event
-from agent.realtime.parameters import SessionParameters, find
+from agent.realtime.parameters import SessionParameters
+from agent.realtime.session_options import (
+    TURN_DETECTION,
+    as_update,
+    for_plugin,
+    plugin_takes,
+    read_options,
+)
 from agent.realtime.wire_session import WireSession
 
 logger = logging.getLogger("agent.realtime")
@@ -25,25 +31,10 @@ logger = logging.getLogger("agent.realtime")
 _NO_KEY = "the wire holds the key"
 _NO_URL = "http://wire.invalid/v1"
 _SOME_VOICE = "marin"
+MAX_LOGGED = 3
+MAX_MESSAGE_CHARACTERS = 300
 CONNECT_SECONDS = 60.0
 """The engine's patience with the wire, which has a shorter one."""
-
-_TURN_DETECTION: TypeAdapter[RealtimeAudioInputTurnDetection] = TypeAdapter(
-    RealtimeAudioInputTurnDetection
-)
-_PLUGINS_OPTIONS = {
-    "tool_choice": "tool_choice",
-    "voice": "audio.output.voice",
-    "turn_detection": "audio.input.turn_detection",
-    "max_response_output_tokens": "max_output_tokens",
-    "input_audio_transcription": "audio.input.transcription",
-    "input_audio_noise_reduction": "audio.input.noise_reduction",
-    "speed": "audio.output.speed",
-    "tracing": "tracing",
-    "truncation": "truncation",
-    "reasoning": "reasoning",
-}
-"""What the plugin's ``update_options`` takes, and where it stands in a GA session."""
 
 
 class RealtimeSession(openai.realtime.RealtimeSession):
@@ -58,19 +49,31 @@ class RealtimeSession(openai.realtime.RealtimeSession):
     def update_options(self, **options: Any) -> list[Violation]:  # type: ignore[override]
         """Change settings of a running call.
 
-        ``options`` are the plugin's own, and by its name any parameter that it lacks, such as
-        ``temperature``. Returns what the service would refuse; then nothing has changed.
-        Raises ``TypeError`` for a name that is no parameter.
+        ``options`` are the plugin's own, and any parameter by its name, with ``_`` for a dot:
+        ``temperature``, ``turn_detection_threshold``. Returns what the service would refuse;
+        then nothing has changed. Raises ``TypeError`` for a name that is no parameter.
         """
-        given = {name: value for name, value in options.items() if is_given(value)}
-        violations = self._wire.judge(_update(given))
+        read = read_options(
+            {name: value for name, value in options.items() if is_given(value)},
+            turn_detection=self._opts.turn_detection,
+            transcription=self._opts.input_audio_transcription,
+        )
+        violations = self._wire.judge(as_update(read))
         if violations:
+            # The engine makes such changes too, and does not look at what is returned.
+            for each in violations[:MAX_LOGGED]:
+                message = shorten(mask(each.message), MAX_MESSAGE_CHARACTERS)
+                logger.warning("a change of the session is refused: %s", message)
             return violations
-        own = {name: given.pop(name) for name in list(given) if name in _PLUGINS_OPTIONS}
+        own = {
+            name: for_plugin(name, value)
+            for name, value in read.items()
+            if plugin_takes(name, value)
+        }
         if own:
             super().update_options(**own)
-        if given:
-            self.send_event(_update(given))
+        if rest := {name: value for name, value in read.items() if name not in own}:
+            self.send_event(as_update(rest))
         return []
 
     def truncate(
@@ -132,7 +135,7 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
         model=parameters["model"] or SOME_MODEL,
         voice=parameters["voice"] if isinstance(parameters["voice"], str) else _SOME_VOICE,
         modalities=["text"] if parameters["output_modalities"] == ["text"] else ["audio"],
-        turn_detection=detection and _TURN_DETECTION.validate_python(detection),
+        turn_detection=detection and TURN_DETECTION.validate_python(detection),
         input_audio_transcription=transcription
         and AudioTranscription.model_validate(transcription),
         api_key=_NO_KEY,
@@ -141,28 +144,3 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
         max_session_duration=None,
         conn_options=APIConnectOptions(max_retry=0, timeout=CONNECT_SECONDS),
     )
-
-
-def _update(options: dict[str, Any]) -> Event:
-    """The ``session.update`` that sets ``options``."""
-    session: dict[str, Any] = {"type": "realtime"}
-    for name, value in options.items():
-        parameter = find(name)
-        path = _PLUGINS_OPTIONS.get(name) or (parameter.path if parameter else None)
-        if path is None:
-            raise TypeError(f"'{name}' is no parameter of a session")
-        place = session
-        *parents, last = path.split(".")
-        for part in parents:
-            place = place.setdefault(part, {})
-        place[last] = _plain(name, value)
-    return {"type": "session.update", "session": session}
-
-
-def _plain(name: str, value: Any) -> Any:
-    """``value`` as JSON has it."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    if name == "input_audio_noise_reduction" and isinstance(value, str):
-        return {"type": value}
-    return value

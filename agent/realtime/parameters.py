@@ -8,6 +8,7 @@ with ``REALTIME_`` before it: ``turn_detection.threshold`` is
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -316,6 +317,14 @@ def _can_be_off(row: Row) -> bool:
     return switches or (row.null and not isinstance(row.rule, Text))
 
 
+def finite(text: str) -> float:
+    """The number that JSON's ``text`` spells. ``ValueError`` for one that cannot be sent."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number that can be sent")
+    return number
+
+
 def _number(text: str) -> Any:
     """The number that ``text`` spells, else ``text`` itself."""
     value = _json(text)
@@ -323,7 +332,8 @@ def _number(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
+    """What ``text`` says in JSON that can be sent; ``None`` where it is none."""
     try:
-        return json.loads(text, parse_constant=lambda name: None)
+        return json.loads(text, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError):
         return None

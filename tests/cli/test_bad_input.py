@@ -51,6 +51,13 @@ async def test_an_unreachable_livekit_server(command: str) -> None:
     assert_told(ended, "There is no LiveKit server to reach at ws://127.0.0.1:1")
 
 
+async def test_a_password_in_livekits_url_is_not_shown() -> None:
+    environ = {**NOWHERE, "LIVEKIT_URL": "ws://me:hunter2@127.0.0.1:1"}
+    ended = await run("call", environ=environ)
+    assert_told(ended, "There is no LiveKit server to reach at ws://(hidden)@127.0.0.1:1")
+    assert "hunter2" not in ended.err
+
+
 async def test_the_demo_on_an_unreachable_server() -> None:
     ended = await run("demo", "--livekit", "ws://127.0.0.1:1")
     assert_told(ended, "There is no LiveKit server to reach at ws://127.0.0.1:1")

@@ -14,7 +14,8 @@ SERVICE = {"REALTIME_SERVICE": "openai"}
 
 
 async def checked(*arguments: str, **environ: str) -> tuple[int, dict[str, Any]]:
-    ended = await run("check", "--json", *arguments, environ={**SERVICE, **environ})
+    program = ("check", "--json", "--without-secrets")
+    ended = await run(*program, *arguments, environ={**SERVICE, **environ})
     return ended.code, json.loads(ended.out)
 
 
@@ -72,9 +73,42 @@ async def test_all_problems_at_once_and_of_every_kind(tmp_path: Path) -> None:
 
 
 async def test_people_are_told_in_lines() -> None:
-    ended = await run("check", "--set", "speed=99", environ=SERVICE)
+    ended = await run("check", "--without-secrets", "--set", "speed=99", environ=SERVICE)
     assert ended.code == 2
     assert ended.out.startswith("problem: REALTIME_SPEED (--set): Invalid 'session.audio.output")
-    well = await run("check", environ=SERVICE)
+    well = await run("check", "--without-secrets", environ=SERVICE)
     assert well.code == 0
     assert "All is well: openai_ga (openai), gpt-realtime-2.1." in well.out
+
+
+async def test_check_and_start_refuse_the_same_with_all_problems_at_once(tmp_path: Path) -> None:
+    environ = {"AGENT_PERSONA": "nobody", "REALTIME_SPEED": "9", **SERVICE}
+    check = await run("check", environ=environ)
+    start = await run("start", environ=environ)
+    assert check.code == start.code == 2
+    problems = [line.removeprefix("problem: ") for line in check.out.splitlines()]
+    problems = [line for line in problems if not line.startswith("note: ")]
+    assert problems == start.err.splitlines()
+    for name in ("OPENAI_API_KEY", "LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"):
+        assert len([line for line in problems if line.startswith(f"{name} is not set")]) == 1
+    assert len(problems) == 6
+    without = await run("check", "--without-secrets", environ=environ)
+    assert without.code == 2
+    assert len([line for line in without.out.splitlines() if line.startswith("problem: ")]) == 2
+
+
+async def test_no_traceback_for_an_env_file_that_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "env").write_bytes(b"AGENT_WELCOME=caf\xe9\n")
+    ended = await run("check", "--without-secrets", "--env-file", str(tmp_path / "env"))
+    assert ended.code == 2
+    assert "is not UTF-8 text (line 1)" in ended.out
+    assert ended.err == ""
+
+
+async def test_a_key_in_another_setting_is_not_printed() -> None:
+    key = "sk-proj-0123456789abcdefghij"
+    environ = {"REALTIME_SERVICE": "compatible", "REALTIME_MODEL": key, "REALTIME_VOICE": key}
+    for options in ((), ("--json",)):
+        ended = await run("check", "--without-secrets", *options, environ=environ)
+        assert ended.code == 0
+        assert key not in ended.out + ended.err

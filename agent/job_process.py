@@ -1,0 +1,65 @@
+"""What a job process is given and does before it has a call.
+
+Upstream pickles the worker's functions for each job process, which imports their module again. Its
+settings must be those that the worker read: a ``.env`` file or a secret's file may have been edited
+since.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from livekit import api
+from livekit.agents import JobContext, JobProcess
+from livekit.agents.utils import http_context
+
+from agent.realtime.io_loop import io_loop
+from agent.settings import LiveKitSettings, Settings
+
+_given: list[Settings] = []
+
+
+def settings_of_worker() -> Settings | None:
+    """What the worker has read, in one of its job processes; ``None`` anywhere else."""
+    return _given[0] if _given else None
+
+
+class Prewarm:
+    """A ``setup_fnc`` that takes the worker's settings along to the job process.
+
+    Upstream pickles it before the entrypoint (``ProcStartArgs`` of 1.8.9), so that the settings
+    are there before the entrypoint's module is imported.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, process: JobProcess) -> None:
+        if threading.current_thread() is threading.main_thread():
+            # As in agent/forked.py, for processes that were spawned instead of forked.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        io_loop().warm()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _in_job_process, (self._settings,)
+
+
+def _in_job_process(settings: Settings) -> Prewarm:
+    _given[:] = [settings]
+    return Prewarm(settings)
+
+
+def give_api(ctx: JobContext, settings: LiveKitSettings) -> None:
+    """Let ``ctx.api`` have a secret that is not in the environment, where upstream looks for it."""
+    if settings.livekit_api_secret_file:
+        secret = settings.livekit_api_secret.get_secret_value()
+        # A cached property of upstream's: what is set here is what it returns.
+        ctx.api = api.LiveKitAPI(
+            settings.livekit_url,
+            settings.livekit_api_key,
+            secret,
+            session=http_context.http_session(),
+        )
