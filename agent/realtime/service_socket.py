@@ -38,6 +38,10 @@ MAX_LARGE_VALUES = 20_000
 """… so a message longer than that with more commas than this is dropped. No event needs them."""
 
 
+MAX_REASON = 200
+"""Characters told of why a handshake failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Closed:
     """The end of a socket, as its last message."""
@@ -259,10 +263,17 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
             endpoint.host, _REFUSALS.get(error.status, error.message), status=error.status
         ) from error
     except TimeoutError:
-        raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:g} s") from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise ServiceError(endpoint.host, str(error)) from error
+        raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:.2g} s") from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        # A ValueError: the address or a header cannot be sent at all.
+        raise ServiceError(endpoint.host, _brief(error)) from error
     return ServiceSocket(socket, inbox, endpoint.host)
+
+
+def _brief(error: Exception) -> str:
+    """``error`` in a line. aiohttp quotes what a server answered, however long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} …"
 
 
 _CLOSING: set[asyncio.Task[None]] = set()
