@@ -21,7 +21,7 @@ from agent.realtime.first_settings import (
 from agent.realtime.history import History
 from agent.realtime.leg import Leg
 from agent.realtime.link import Link, open_socket
-from agent.realtime.service_socket import Closed
+from agent.realtime.service_socket import Closed, brief
 from agent.realtime.way import Way
 
 logger = logging.getLogger("agent.realtime")
@@ -117,7 +117,7 @@ class Legs:
                 return None
             error = as_object(event.get("error"))
             if event.get("type") == "error" and is_refusal(error, event_id):
-                return str(error.get("message"))
+                return brief(str(error.get("message")))
 
     def _patience(self, leg: Leg, asked_at: float) -> float:
         """Until when to wait for an answer."""

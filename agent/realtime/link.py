@@ -13,7 +13,7 @@ from agent.realtime.budget import Budget
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.endpoint import Endpoint
-from agent.realtime.service_socket import ServiceSocket
+from agent.realtime.service_socket import ServiceSocket, brief
 from agent.realtime.way import Way
 
 logger = logging.getLogger("agent.realtime")
@@ -134,5 +134,5 @@ def gone_for_good(event: Event) -> str:
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
     if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
-        return str(error.get("message"))
+        return brief(str(error.get("message")))
     return ""

@@ -39,7 +39,7 @@ MAX_LARGE_VALUES = 20_000
 
 
 MAX_REASON = 200
-"""Characters told of why a handshake failed."""
+"""Characters told of what a service says of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +266,13 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
         raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:.2g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError: the address or a header cannot be sent at all.
-        raise ServiceError(endpoint.host, _brief(error)) from error
+        raise ServiceError(endpoint.host, brief(str(error) or type(error).__name__)) from error
     return ServiceSocket(socket, inbox, endpoint.host)
 
 
-def _brief(error: Exception) -> str:
-    """``error`` in a line. aiohttp quotes what a server answered, however long."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def brief(text: str) -> str:
+    """``text`` of a service or of aiohttp, which quotes what a server answered, in a line."""
+    text = " ".join(text[: 4 * MAX_REASON].split())
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} …"
 
 

@@ -34,7 +34,7 @@ from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
 from agent.realtime.memory import Memory
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
-from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.service_socket import Closed, ServiceSocket, brief
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
@@ -331,7 +331,8 @@ class Wire:
 
     def _ask_again(self, refusal: Event) -> None:
         """Send the settings that the service has refused once more."""
-        logger.warning("%s refused the session's settings: %s", self._leg.host, refusal["error"])
+        error = refusal["error"]
+        logger.warning("%s refused the session's settings: %.500s", self._leg.host, error)
         self._leg.note(refusal)
         self._memory.accepted.received(refusal)
         again: Event = {**(self._settings.update or {}), "event_id": self._event_id()}
@@ -340,7 +341,7 @@ class Wire:
 
     def _refused(self, refusal: Event) -> Closed | None:
         """The service will not take the settings: ``Closed`` where another service may."""
-        reason = str(refusal["error"].get("message"))
+        reason = brief(str(refusal["error"].get("message")))
         if self._link.has_another_way:
             return Closed(FATAL_CLOSE, f"it refuses the session's settings: {reason}")
         self._settle()

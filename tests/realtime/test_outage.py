@@ -267,12 +267,17 @@ async def test_quota_error_is_told_as_the_end_of_the_connection() -> None:
     async with recorded() as (service, wire, notices):
         await service.say(CREATED)
         await service.say(UPDATED)
-        error = {"type": "insufficient_quota", "code": "insufficient_quota", "message": "No money."}
+        error = {
+            "type": "insufficient_quota",
+            "code": "insufficient_quota",
+            "message": "No money. " * 10_000,
+        }
         await service.say({"type": "error", "error": error})
-        assert (await event_of(wire, "error"))["error"]["message"] == "No money."
+        assert (await event_of(wire, "error"))["error"] == error
     lost = [notice.detail["reason"] for notice in notices if notice.name == "connection_lost"]
     assert len(lost) == 1
-    assert lost[0].endswith(": No money.")
+    assert ": No money. No money." in lost[0]
+    assert len(lost[0]) < 300
 
 
 @asynccontextmanager
