@@ -33,6 +33,7 @@ LAYERS = (
         "agent.realtime.microphone",
         "agent.realtime.rollover",
         "agent.realtime.budget",
+        "agent.realtime.first_settings",
         "agent.realtime.sieve",
         "agent.realtime.memory",
     ),

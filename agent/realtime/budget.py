@@ -10,17 +10,32 @@ OUTAGE_SECONDS = 8.0
 """Of one outage: a caller who hears nothing for longer hangs up."""
 TOTAL_SECONDS = 30.0
 """Of all outages of a call."""
+STEADY_SECONDS = 5.0
+"""A connection that held for so long ends an outage; one that is lost sooner was part of it, and
+neither its time without a connection nor its pauses begin anew."""
+LAST_ATTEMPT_SECONDS = 1.0
+"""The least that an attempt is given. With less than this left there is no other."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 
 
 class Budget:
-    """One for a call. A connection counts as had once the service has taken its settings."""
+    """One for each way of a call. A connection counts as had once the service has taken its
+    settings."""
 
-    def __init__(self, chance: random.Random | None = None) -> None:
+    def __init__(
+        self, chance: random.Random | None = None, *, outage_seconds: float | None = None
+    ) -> None:
+        """``outage_seconds``, ``OUTAGE_SECONDS`` if ``None``, is how long an outage may last."""
         self._chance = chance or random.Random()  # noqa: S311
+        self._outage_seconds = OUTAGE_SECONDS if outage_seconds is None else outage_seconds
         self._attempts = 0
         self._spent = 0.0
+        """Without a connection, in all outages that are over, and in this one before its last
+        connection."""
+        self._outage = 0.0
+        """Of that, in this outage."""
         self._out_since: float | None = None
+        self._had_at: float | None = None
         self._failures = 0
         """In a row."""
 
@@ -29,34 +44,59 @@ class Budget:
         """Failed so far."""
         return self._attempts
 
-    def failed(self, now: float) -> None:
-        """A connection was lost or not had."""
-        self._attempts += 1
-        self._failures += 1
+    def begin(self, now: float) -> None:
+        """There is no connection, and one is wanted: the clock runs from here, not from the first
+        failure, since the caller has been waiting."""
         if self._out_since is None:
             self._out_since = now
+
+    def failed(self, now: float) -> None:
+        """A connection was lost or not had."""
+        if self._had_at is not None and now - self._had_at >= STEADY_SECONDS:
+            self._failures, self._outage = 0, 0.0
+        self._had_at = None
+        self._attempts += 1
+        self._failures += 1
+        self.begin(now)
 
     def had(self, now: float) -> None:
         """There is a connection."""
         if self._out_since is not None:
             self._spent += now - self._out_since
-        self._out_since, self._failures = None, 0
+            self._outage += now - self._out_since
+            self._out_since, self._had_at = None, now
+
+    def left(self, now: float) -> float:
+        """How long this outage may go on."""
+        out = self._out(now)
+        return min(self._outage_seconds - self._outage - out, TOTAL_SECONDS - self._spent - out)
 
     def spent(self, now: float) -> str:
         """Why there is to be no other attempt; empty while there may be."""
-        out = now - self._out_since if self._out_since is not None else 0.0
+        out = self._out(now)
         if self._attempts >= ATTEMPTS:
             return f"{self._attempts} connections of this call failed"
-        if out >= OUTAGE_SECONDS:
-            return f"no connection for {out:.0f} s"
-        if self._spent + out >= TOTAL_SECONDS:
-            return f"{self._spent + out:.0f} s of this call without a connection"
-        return ""
+        if self.left(now) >= LAST_ATTEMPT_SECONDS:
+            return ""
+        if self._outage_seconds - self._outage - out < LAST_ATTEMPT_SECONDS:
+            return f"no connection for {self._outage + out:.0f} s"
+        return f"{self._spent + out:.0f} s of this call without a connection"
 
-    def pause(self) -> float:
+    def pause(self, now: float) -> float:
         """To wait before the next attempt: none after the first failure, then twice as long each
-        time, less up to half by chance, so that not all calls of a worker try at once."""
+        time, less up to half by chance, so that not all calls of a worker try at once; and not so
+        long that there is no time left for it."""
         if self._failures <= 1:
             return 0.0
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._failures - 2))
-        return longest * self._chance.uniform(0.5, 1.0)
+        pause = longest * self._chance.uniform(0.5, 1.0)
+        return max(0.0, min(pause, self.left(now) - LAST_ATTEMPT_SECONDS))
+
+    def for_the_next_way(self) -> Budget:
+        """With all attempts, while the outage goes on."""
+        budget = Budget(self._chance)
+        budget._outage, budget._out_since = self._outage, self._out_since
+        return budget
+
+    def _out(self, now: float) -> float:
+        return now - self._out_since if self._out_since is not None else 0.0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from typing import Any
 
@@ -30,6 +31,12 @@ logger = logging.getLogger("agent.realtime")
 DEFAULT_LIFE_SECONDS = 1800.0
 """Of a session whose service names no end: the shortest that was ever reported of one that has."""
 
+MAX_LIFE_SECONDS = 86_400.0
+"""A session that is said to last longer than a day, or to have ended before it began, has an end
+in other units, or this machine's clock is wrong: the time is not believed."""
+_LAST_TIME = 1e12
+"""In Unix seconds, far from what a float can hold."""
+
 _ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done"})
 
 
@@ -45,6 +52,9 @@ class Leg:
         """When the service will end the session, by ``time.monotonic``."""
         self.heard_at = self.opened
         """When the service last said anything."""
+        self.confirmed: bool | None = None
+        """The service has confirmed the settings that the call had, or it has not in time;
+        ``None``: it was not asked for them before it became the call's connection."""
         self.told: dict[str, dict[str, Any]] = {}
         """Items that came from another connection, as they were told to this one."""
         self._deleting: set[str] = set()
@@ -57,6 +67,11 @@ class Leg:
     @property
     def host(self) -> str:
         return self.way.endpoint.host
+
+    @property
+    def has_spoken(self) -> bool:
+        """The service has said something."""
+        return self.heard_at != self.opened
 
     @property
     def answering(self) -> bool:
@@ -132,11 +147,11 @@ class Leg:
     def read(self, frame: str) -> tuple[Event, str] | None:
         """A frame of the service in GA, parsed and as text; ``None`` where it is none, or is
         nobody's business."""
-        self.heard_at = time.monotonic()
         event = parse(frame)
         if isinstance(event, Violation) or not isinstance(event.get("type"), str):
             logger.warning("%s sent what is no event: %.200s", self.host, frame)
             return None
+        self.heard_at = time.monotonic()
         if self._dialect.flat:
             event = to_ga(event, self._dialect)
             frame = json.dumps(event)
@@ -169,5 +184,16 @@ class Leg:
 
     def _created(self, session: dict[str, Any]) -> None:
         expires = session.get("expires_at")
-        if isinstance(expires, int | float) and expires > 0:
-            self.expires = time.monotonic() + expires - time.time()
+        if not isinstance(expires, int | float) or expires == 0:
+            return
+        left = expires - time.time() if abs(expires) < _LAST_TIME else math.inf
+        if 0 < left <= MAX_LIFE_SECONDS:
+            self.expires = time.monotonic() + left
+        else:
+            logger.warning(
+                "%s says that its session ends at %.20s, which is no time to come; %g minutes are "
+                "assumed. Is this machine's clock right?",
+                self.host,
+                expires,
+                DEFAULT_LIFE_SECONDS / 60,
+            )

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import time
 
-from agent.errors import ServiceError
+from agent.errors import ServiceError, Violation
 from agent.realtime.accepted import Accepted
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
+from agent.realtime.first_settings import (
+    CONFIRM_SECONDS,
+    SILENT,
+    SPEAK_SECONDS,
+    TRIES,
+    is_refusal,
+)
 from agent.realtime.history import History
 from agent.realtime.leg import Leg
 from agent.realtime.link import Link, open_socket
-from agent.realtime.service_socket import Closed
+from agent.realtime.service_socket import Closed, brief
 from agent.realtime.way import Way
 
 logger = logging.getLogger("agent.realtime")
 
-PREPARE_SECONDS = 5.0
-"""Given to a service to accept the session's settings."""
-_TRIES = 2
-"""Of a session's settings: services have refused them once, for a reason of their own."""
 _OF_THE_CALL = ("type", "instructions", "tools", "tool_choice")
 """What another service is told of a session besides that service's own parameters."""
 
@@ -33,6 +37,9 @@ class Legs:
         self._history = history
         self._first = link.way
         self._numbers = itertools.count(1)
+        self._closing: set[asyncio.Task[None]] = set()
+        self.service_confirms = True
+        """The service answers updates, as far as is known: if not, none is waited for."""
 
     async def next(self) -> Leg:
         """Another connection, configured, and told what was said. Raises ``ServiceError`` when
@@ -40,17 +47,18 @@ class Legs:
         while True:
             socket = await self._link.connect()
             try:
-                leg = await self._prepared(Leg(socket, self._link.way))
+                leg = await self._prepared(Leg(socket, self._link.way), self._link.left())
             except ServiceError as error:
                 self._link.failed(error)
             else:
-                self._link.had()
+                if leg.confirmed is not None:
+                    self._link.had()
                 return leg
 
     async def once(self) -> Leg:
         """As ``next``, tried once and at nobody's cost: while there is another leg."""
         way = self._link.way
-        return await self._prepared(Leg(await open_socket(way.endpoint), way))
+        return await self._prepared(Leg(await open_socket(way.endpoint), way), SPEAK_SECONDS)
 
     def catch_up(self, leg: Leg) -> None:
         """Tell ``leg`` what has changed since it was prepared."""
@@ -63,46 +71,73 @@ class Legs:
                 leg.tell(item_id, body, self._event_id(), previous)
             previous = item_id
 
-    async def _prepared(self, leg: Leg) -> Leg:
+    async def _prepared(self, leg: Leg, seconds: float) -> Leg:
         try:
-            await self._prepare(leg)
+            await self._prepare(leg, time.monotonic() + seconds)
         except BaseException:
-            await leg.close()
+            # Aside: one that does not answer the close would take its time from the next.
+            closing = asyncio.create_task(leg.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
             raise
         return leg
 
-    async def _prepare(self, leg: Leg) -> None:
-        for number in range(1, _TRIES + 1):
+    async def aclose(self) -> None:
+        """Wait until the connections that came to nothing are closed."""
+        await asyncio.gather(*self._closing)
+
+    async def _prepare(self, leg: Leg, until: float) -> None:
+        if not self._accepted.session:
+            return  # the engine has not asked for its settings yet; it will
+        for number in range(1, TRIES + 1):
             update = self._update(leg.way)
-            leg.leave(update)
+            if isinstance(violation := leg.leave(update), Violation):
+                raise ServiceError(leg.host, f"it would refuse the settings: {violation.message}")
             if number == 1:
                 self.catch_up(leg)
-            try:
-                async with asyncio.timeout(PREPARE_SECONDS):
-                    refusal = await self._answer(leg, update["event_id"])
-            except TimeoutError:
-                raise ServiceError(leg.host, "the session's settings got no answer") from None
+            refusal = await self._answer(leg, update["event_id"], until)
             if refusal is None:
                 return
             logger.warning("%s refused the session's settings: %s", leg.host, refusal)
         raise ServiceError(leg.host, f"it refuses the session's settings: {refusal}")
 
-    async def _answer(self, leg: Leg, event_id: str) -> str | None:
+    async def _answer(self, leg: Leg, event_id: str, until: float) -> str | None:
         """What the service says to the update of this id: nothing, or why it refuses it."""
+        asked_at = time.monotonic()
         while True:
-            frame = await leg.receive()
+            event = await self._event(leg, min(until, self._patience(leg, asked_at)))
+            if event is None:
+                if leg.has_spoken:
+                    self.service_confirms = leg.confirmed = False
+                    return None
+                raise ServiceError(leg.host, SILENT)
+            leg.note(event)
+            if event.get("type") == "session.updated":
+                self.service_confirms = leg.confirmed = True
+                return None
+            error = as_object(event.get("error"))
+            if event.get("type") == "error" and is_refusal(error, event_id):
+                return brief(str(error.get("message")))
+
+    def _patience(self, leg: Leg, asked_at: float) -> float:
+        """Until when to wait for an answer."""
+        if not leg.has_spoken:
+            return asked_at + SPEAK_SECONDS
+        return asked_at + CONFIRM_SECONDS if self.service_confirms else 0.0
+
+    async def _event(self, leg: Leg, until: float) -> Event | None:
+        """The next event; ``None`` where none comes in time."""
+        while True:
+            try:
+                async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                    frame = await leg.receive()
+            except TimeoutError:
+                return None
             if isinstance(frame, Closed):
                 raise lost(leg, frame)
             read = leg.read(frame) if frame is not None else None
-            if read is None:
-                continue
-            event, _ = read
-            leg.note(event)
-            error = as_object(event.get("error"))
-            if event.get("type") == "session.updated":
-                return None
-            if event.get("type") == "error" and error.get("event_id") == event_id:
-                return str(error.get("message"))
+            if read is not None:
+                return read[0]
 
     def _update(self, way: Way) -> Event:
         """The update that makes a new session what the call's was."""

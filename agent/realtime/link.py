@@ -8,17 +8,19 @@ import time
 from collections.abc import Sequence
 
 from agent.errors import ServiceError
+from agent.realtime import budget
 from agent.realtime.budget import Budget
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.endpoint import Endpoint
-from agent.realtime.service_socket import ServiceSocket
+from agent.realtime.service_socket import ServiceSocket, brief
 from agent.realtime.way import Way
 
 logger = logging.getLogger("agent.realtime")
 
-CONNECT_SECONDS = 8.0
-"""Of one attempt."""
+CONNECT_SECONDS = 5.0
+"""Of one attempt, name resolution, TLS and credential included. A second one fits into the outage
+that a call bears, so that an address that does not answer is not the end of it."""
 
 FATAL_STATUS = frozenset({400, 401, 403, 404, 3000, 4000})
 """Refusals that will be the same however often it is tried: of a handshake by its HTTP status, and
@@ -40,8 +42,11 @@ _FATAL_ERRORS = frozenset(
 """Codes or types of errors that the engine takes for the end, too."""
 
 
-async def open_socket(endpoint: Endpoint) -> ServiceSocket:
-    return await ServiceSocket.open(endpoint, timeout_seconds=CONNECT_SECONDS)
+async def open_socket(endpoint: Endpoint, seconds: float | None = None) -> ServiceSocket:
+    """Connect within ``seconds``, ``CONNECT_SECONDS`` if ``None``."""
+    return await ServiceSocket.open(
+        endpoint, timeout_seconds=CONNECT_SECONDS if seconds is None else seconds
+    )
 
 
 class Link:
@@ -54,7 +59,9 @@ class Link:
         good. ``opening``, where given, is a connection to the first, begun beforehand."""
         self.way, *self._others = ways
         self._opening = opening
-        self._budget = Budget()
+        # A first way that does not answer leaves the other one half of the time.
+        share = 0.5 if self._others else 1.0
+        self._budget = Budget(outage_seconds=budget.OUTAGE_SECONDS * share)
 
     @property
     def has_another_way(self) -> bool:
@@ -62,13 +69,29 @@ class Link:
 
     async def connect(self) -> ServiceSocket:
         """A connection by the way that there is. Raises ``ServiceError`` when there is none."""
+        self._budget.begin(time.monotonic())
         while True:
-            await asyncio.sleep(self._budget.pause())
-            opening, self._opening = self._opening, None
+            await asyncio.sleep(self._budget.pause(time.monotonic()))
             try:
-                return await (opening or open_socket(self.way.endpoint))
+                return await self._open(min(CONNECT_SECONDS, self.left()))
             except ServiceError as error:
                 self.failed(error)
+
+    async def _open(self, seconds: float) -> ServiceSocket:
+        opening = self._opening
+        if opening is None:
+            return await open_socket(self.way.endpoint, seconds)
+        # Cancelled here, it remains for `aclose`.
+        done, _ = await asyncio.wait({opening}, timeout=seconds)
+        self._opening = None
+        if done:
+            return opening.result()
+        opening.cancel()
+        raise ServiceError(self.way.endpoint.host, f"no connection within {seconds:.2g} s")
+
+    def left(self) -> float:
+        """How many seconds there may yet be without a connection."""
+        return max(0.0, self._budget.left(time.monotonic()))
 
     def failed(self, error: ServiceError) -> None:
         """A connection was lost or not had. Raises ``error``, or one that says what is spent,
@@ -89,7 +112,7 @@ class Link:
             raise gone
         logger.error("%s; taking the next way", gone)
         self.way, *self._others = self._others
-        self._budget = Budget()
+        self._budget = self._budget.for_the_next_way()
 
     def had(self) -> None:
         """The service has taken the session's settings."""
@@ -111,5 +134,5 @@ def gone_for_good(event: Event) -> str:
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
     if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
-        return str(error.get("message"))
+        return brief(str(error.get("message")))
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ from agent.realtime.rollover import Moment, Plan, plan
 logger = logging.getLogger("agent.realtime")
 
 AGAIN_SECONDS = 5.0
-"""Between attempts to have the next connection, while the present one still holds."""
+"""Between attempts to have the next connection, while the present one still holds; and between
+two moves, where sessions are said to end as soon as they have begun."""
 
 
 class Roller:
@@ -29,6 +31,8 @@ class Roller:
         self._switch = switch
         self._happened = asyncio.Event()
         self._wanted = False
+        self._moved_at = -math.inf
+        """When the call was last moved, by ``time.monotonic``."""
         self._rolling: asyncio.Task[None] | None = None
 
     def follow(self, leg: Leg) -> None:
@@ -63,6 +67,7 @@ class Roller:
                     ready = await self._next()
                 elif self._moment() <= when.allows(now):
                     moved, ready = ready, None
+                    self._moved_at = now
                     self._switch(moved)
                     return
                 else:
@@ -74,7 +79,10 @@ class Roller:
     def _plan(self, leg: Leg) -> Plan:
         # The service names the end in its first event, which may not have come.
         found = plan(leg.opened, leg.expires)
-        return Plan(leg.opened, found.hurries, found.ends) if self._wanted else found
+        if self._wanted:
+            return Plan(leg.opened, found.hurries, found.ends)
+        begins = max(found.begins, self._moved_at + AGAIN_SECONDS)
+        return Plan(begins, max(begins, found.hurries), max(begins, found.ends))
 
     async def _next(self) -> Leg | None:
         try:

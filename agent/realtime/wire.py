@@ -25,6 +25,7 @@ import aiohttp
 from agent.errors import ServiceError, Violation
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
+from agent.realtime.first_settings import SILENT, FirstSettings
 from agent.realtime.floor import ended
 from agent.realtime.guard import appended_bytes, error_event, event_of, parse
 from agent.realtime.leg import Leg
@@ -33,7 +34,7 @@ from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
 from agent.realtime.memory import Memory
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
-from agent.realtime.service_socket import Closed, ServiceSocket
+from agent.realtime.service_socket import Closed, ServiceSocket, brief
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
@@ -65,10 +66,9 @@ class Wire:
         self._legs = Legs(link, self._memory.accepted, self._memory.history)
         self._leg = Leg(socket, link.way)
         self._connected = True
-        self._closing = False
+        self._closing: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
-        self._first_update: Event | None = None
-        self._configured = False
+        self._settings = FirstSettings()
         self._leaving: set[asyncio.Task[None]] = set()
         """Legs that are no longer the call's."""
         self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
@@ -110,14 +110,21 @@ class Wire:
         return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
 
     async def close(self) -> None:
-        """Let go of the service. A second time nothing happens."""
-        if self._closing:
-            return
-        self._closing = True
+        """Close the connection to the service, once, and wait for it.
+
+        The plugin cancels its first call of this as soon as ``receive`` has returned the end, and
+        calls it again (1.8.9): neither the cancelling nor the second call may cut it short. How
+        long it takes is bounded by the socket.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._roller.leave()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
-        await asyncio.gather(self._leg.close(), *self._leaving)
+        await asyncio.gather(self._leg.close(), self._legs.aclose(), *self._leaving)
         self._for_plugin.put_nowait(None)
         if self._watch.leaked_audio_ms:
             logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
@@ -157,8 +164,11 @@ class Wire:
     def _send(self, event: Event) -> None:
         kind = event.get("type")
         if kind == "session.update" and isinstance(event.get("session"), dict):
-            event = self._leg.way.completed(event, first=self._first_update is None)
-            self._first_update = self._first_update or event
+            first = self._settings.update is None
+            event = self._leg.way.completed(event, first=first)
+            if first:
+                self._settings.asked(event, time.monotonic())
+                self._leg.wake()  # its confirmation is waited for from now on
         if self._is_past(event):
             self._correct(event)
         elif (admitted := self._leg.admitted(event)) is not None:
@@ -225,17 +235,40 @@ class Wire:
         try:
             while True:
                 leg = self._leg
-                frame = await leg.receive()
+                frame = await self._frame(leg)
                 if leg is not self._leg or frame is None:
                     continue
                 closed = frame if isinstance(frame, Closed) else self._taken(frame)
                 if closed is not None:
                     await self._recover(lost(leg, closed))
         except ServiceError as error:
-            logger.error("%s", error)
-            self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
+            self._lost(error)
         finally:
             self._for_plugin.put_nowait(None)
+
+    async def _frame(self, leg: Leg) -> str | Closed | None:
+        """The next frame of ``leg``; ``Closed`` where a new session says nothing in time."""
+        deadline = self._settings.deadline(leg.opened, leg.heard_at)
+        if deadline is None:
+            return await leg.receive()
+        seconds = deadline - time.monotonic()
+        if not leg.has_spoken:
+            seconds = min(seconds, self._link.left())
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                return await leg.receive()
+        except TimeoutError:
+            if not leg.has_spoken:
+                return Closed(None, SILENT)
+            self._settle()
+            self._legs.service_confirms = False
+            self._notify(Notice("settings_unconfirmed"))
+            return None
+
+    def _settle(self) -> None:
+        """The settings that the session begins with are no longer waited for."""
+        self._settings.settled = True
+        self._link.had()
 
     def _taken(self, frame: str) -> Closed | None:
         """As ``_take``, whatever it is: no event of a service is worth a call."""
@@ -252,17 +285,26 @@ class Wire:
         if read is None:
             return None
         event, text = read
-        if (reason := gone_for_good(event)) and self._link.has_another_way:
-            return Closed(FATAL_CLOSE, reason)
+        if reason := gone_for_good(event):
+            if self._link.has_another_way:
+                return Closed(FATAL_CLOSE, reason)
+            self._lost(ServiceError(leg.host, reason))  # the engine ends with the event itself
         if self._is_for_us(event):
             return None
+        if refusal := self._settings.refusal(event):
+            if not self._settings.refused_for_good:
+                self._ask_again(refusal)
+                return None
+            if closed := self._refused(refusal):
+                return closed
+            event = refusal
         hidden = leg.hides(event)
         for difference in leg.note(event):
             self._notify(differing(difference))
         self._memory.received(event, hidden=hidden)
         if event.get("type") == "session.updated":
-            self._configured = True
-            self._link.had()
+            self._settle()
+            self._legs.service_confirms = True
         for notice in self._watch.notices(event):
             self._notify(notice)
         self._let_go()
@@ -281,23 +323,35 @@ class Wire:
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""
-        if event.get("type") != "error":
-            return False
         error = as_object(event.get("error"))
-        if error.get("code") == "session_expired":
-            logger.warning("%s: %s", self._leg.host, error.get("message"))
-            return True
-        first = self._first_update
-        if first is None or self._configured or error.get("event_id") != first["event_id"]:
+        if event.get("type") != "error" or error.get("code") != "session_expired":
             return False
-        # Services have refused a session's first settings and taken them when asked again; a call
-        # with settings that nobody chose is worse than either.
-        logger.warning("%s refused the session's settings: %s", self._leg.host, error)
-        self._leg.note(event)
-        self._memory.accepted.received(event)
-        self._configured = True
-        self._leave({**first, "event_id": self._event_id()})
+        logger.warning("%s: %s", self._leg.host, error.get("message"))
         return True
+
+    def _ask_again(self, refusal: Event) -> None:
+        """Send the settings that the service has refused once more."""
+        error = refusal["error"]
+        logger.warning("%s refused the session's settings: %.500s", self._leg.host, error)
+        self._leg.note(refusal)
+        self._memory.accepted.received(refusal)
+        again: Event = {**(self._settings.update or {}), "event_id": self._event_id()}
+        self._settings.asked(again, time.monotonic())
+        self._leave(again)
+
+    def _refused(self, refusal: Event) -> Closed | None:
+        """The service will not take the settings: ``Closed`` where another service may."""
+        reason = brief(str(refusal["error"].get("message")))
+        if self._link.has_another_way:
+            return Closed(FATAL_CLOSE, f"it refuses the session's settings: {reason}")
+        self._settle()
+        self._notify(Notice("settings_refused", {"reason": reason}, logging.ERROR))
+        return None
+
+    def _lost(self, error: ServiceError) -> None:
+        """The service is gone for good."""
+        logger.error("%s", error)
+        self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
 
     def _notify(self, notice: Notice) -> None:
         logger.log(notice.level, "%s: %s", self._leg.host, notice)
@@ -336,6 +390,10 @@ class Wire:
             self._let_close(self._leg)
             logger.info("moved to another connection at %s", leg.host)
         self._leg, self._connected = leg, True
+        if leg.confirmed is not None:
+            self._settings.settled = True
+        if leg.confirmed is False:
+            self._notify(Notice("settings_unconfirmed"))
         self._legs.catch_up(leg)
         for each in self._memory.take_held():
             for piece in each.pieces:

@@ -77,10 +77,15 @@ class WireSession:
             socket = await self._link.connect()
         except ServiceError as error:
             logger.error("%s", error)
+            if self._on_notice is not None:
+                reason = {"reason": str(error)}
+                self._on_notice(Notice("connection_lost", reason, logging.ERROR))
             raise APIConnectionError(str(error), retryable=False) from error
         self._wire = Wire(socket, self._link, on_notice=self._on_notice, gate=self._gate)
         return self._wire
 
     async def aclose(self) -> None:
-        """Let go of a connection that nobody took over."""
+        """Close the connection, where the plugin did not, or never took it over."""
+        if self._wire is not None:
+            await self._wire.close()
         await self._link.aclose()

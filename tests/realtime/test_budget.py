@@ -6,8 +6,10 @@ import random
 
 from agent.realtime.budget import (
     ATTEMPTS,
+    LAST_ATTEMPT_SECONDS,
     LONGEST_PAUSE,
     OUTAGE_SECONDS,
+    STEADY_SECONDS,
     TOTAL_SECONDS,
     Budget,
 )
@@ -18,7 +20,7 @@ def test_the_first_attempt_is_at_once_and_the_pauses_grow() -> None:
     pauses = []
     for _ in range(8):
         budget.failed(0.0)
-        pauses.append(budget.pause())
+        pauses.append(budget.pause(0.0))
     assert pauses[0] == 0.0
     assert 0.1 <= pauses[1] <= 0.2
     assert LONGEST_PAUSE / 2 <= pauses[-1] <= LONGEST_PAUSE
@@ -31,16 +33,65 @@ def test_an_outage_has_an_end() -> None:
     assert "no connection for 8 s" in budget.spent(10.0 + OUTAGE_SECONDS)
 
 
-def test_a_connection_that_was_had_ends_the_outage_and_not_the_count() -> None:
+def test_an_outage_is_counted_from_when_a_connection_is_wanted() -> None:
+    """Not from the first failure, which comes as late as an attempt may take."""
+    budget = Budget()
+    budget.begin(10.0)
+    budget.begin(12.0)
+    budget.failed(10.0 + OUTAGE_SECONDS)
+    assert budget.spent(10.0 + OUTAGE_SECONDS)
+
+
+def test_the_last_attempt_has_time_and_no_pause_goes_beyond_it() -> None:
+    budget = Budget(random.Random(1))
+    now = 0.0
+    budget.begin(now)
+    while not budget.spent(now):
+        budget.failed(now)
+        pause = budget.pause(now)
+        assert now + pause <= OUTAGE_SECONDS - LAST_ATTEMPT_SECONDS + 1e-9
+        now += pause + 0.01
+    assert now > OUTAGE_SECONDS - LAST_ATTEMPT_SECONDS
+    assert budget.attempts < 12
+
+
+def test_a_connection_that_held_ends_the_outage_and_not_the_count() -> None:
     """Upstream begins anew with every handshake (D8)."""
     budget = Budget()
     for number in range(ATTEMPTS - 1):
-        budget.failed(float(number))
-        budget.had(float(number))
-        assert not budget.spent(number + 0.0)
-        assert budget.pause() == 0.0
-    budget.failed(100.0)
-    assert f"{ATTEMPTS} connections of this call failed" in budget.spent(100.0)
+        now = number * 2 * STEADY_SECONDS
+        budget.failed(now)
+        budget.had(now)
+        assert not budget.spent(now)
+        assert budget.pause(now) == 0.0
+    budget.failed(1000.0)
+    assert f"{ATTEMPTS} connections of this call failed" in budget.spent(1000.0)
+
+
+def test_a_connection_that_is_lost_at_once_is_part_of_the_outage() -> None:
+    """The settings are accepted, then it closes: each time the pause is longer."""
+    budget = Budget(random.Random(1))
+    now, pauses = 0.0, []
+    budget.begin(now)
+    while not budget.spent(now):
+        budget.had(now + 0.01)
+        budget.failed(now + 0.02)
+        pauses.append(budget.pause(now + 0.02))
+        now += pauses[-1] + 0.02
+    assert pauses[:5] == sorted(pauses[:5])
+    assert OUTAGE_SECONDS - LAST_ATTEMPT_SECONDS <= now <= OUTAGE_SECONDS
+    assert budget.attempts < 12
+
+
+def test_the_next_way_has_its_own_attempts_and_what_is_left_of_the_outage() -> None:
+    first = Budget(outage_seconds=OUTAGE_SECONDS / 2)
+    first.begin(0.0)
+    for _ in range(ATTEMPTS):
+        first.failed(3.0)
+    assert first.spent(3.0)
+    second = first.for_the_next_way()
+    assert not second.spent(3.0)
+    assert second.left(3.0) == OUTAGE_SECONDS - 3.0
 
 
 def test_all_outages_of_a_call_count_together() -> None:

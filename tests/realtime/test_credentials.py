@@ -6,9 +6,19 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiohttp import web
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.identity import CredentialUnavailableError
 
 from agent.errors import ServiceError
 from agent.realtime import credentials
@@ -16,6 +26,7 @@ from agent.realtime.credentials import ENTRA_SCOPE, EntraToken, Key
 from agent.realtime.dialects import AZURE_GA, OPENAI_GA
 from agent.realtime.endpoint import azure_endpoint
 from agent.realtime.io_loop import io_loop
+from agent.realtime.link import FATAL_STATUS
 from agent.realtime.parameters import with_defaults
 from agent.realtime.rules import Context
 from agent.realtime.way import Way
@@ -33,12 +44,15 @@ async def test_a_key_that_was_rotated_is_taken_at_the_next_connection(tmp_path: 
         file.write_text("sk-2\n")
         await service.hang_up()
         await service.connections(2)
-        file.unlink()
+        file.write_text("")  # as a rotation that truncates it leaves it for a moment
         await service.hang_up()
         await service.connections(3)
+        file.unlink()
+        await service.hang_up()
+        await service.connections(4)
         await wire.close()
     sent = [headers["Authorization"] for headers in service.headers]
-    assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-2"]
+    assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-2", "Bearer sk-2"]
 
 
 @asynccontextmanager
@@ -94,3 +108,25 @@ async def test_an_identity_that_is_none_is_told_at_once(monkeypatch: pytest.Monk
         with pytest.raises(ServiceError, match="no token from Entra ID") as caught:
             await io_loop().run(EntraToken().headers("res.openai.azure.com"))
     assert caught.value.status == 401
+
+
+def answered(status: int) -> Any:
+    return SimpleNamespace(status_code=status, reason="", headers={}, content_type="text/plain")
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ClientAuthenticationError("refused"), 401),
+        (ClientAuthenticationError("refused", response=answered(400)), 401),
+        (ClientAuthenticationError("down", response=answered(503)), 503),
+        (HttpResponseError("slow down", response=answered(429)), 429),
+        (ServiceRequestError("no network"), None),
+        (ServiceResponseError("connection reset"), None),
+        (CredentialUnavailableError("no answer from the machine"), None),
+    ],
+)
+def test_only_a_refused_identity_is_fatal(error: AzureError, status: int | None) -> None:
+    found = credentials._no_token("res.openai.azure.com", error)
+    assert found.status == status
+    assert (status in FATAL_STATUS) == (status == 401)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from typing import Any
 
+import pytest
+
+from agent.realtime.dialects import OPENAI_GA
+from agent.realtime.parameters import with_defaults
+from agent.realtime.way import Way
+from agent.realtime.wire_session import WireSession
 from tests.realtime.holding import SPEECH, held_line
+from tests.realtime.recording_service import RecordingService
 from tests.realtime.wired import SCRIPT
 
 
@@ -50,3 +59,45 @@ async def test_a_session_is_moved_on_demand_with_the_sentence_that_is_being_said
         await made.client.send("input_audio_buffer.commit", event_id="commit")
         await made.until(lambda: made.seen[1].closed)
         assert made.texts() == ["hello"]
+
+
+async def configured(service: RecordingService, expires_at: Any) -> None:
+    session = {"id": "s", "type": "realtime", "expires_at": expires_at}
+    await service.say(json.dumps({"type": "session.created", "session": session}))
+    await service.say(json.dumps({"type": "session.updated", "session": session}))
+
+
+@pytest.mark.parametrize(
+    "expires_at",
+    [1800, 1_000_000_000, int(time.time()) * 1000, 10**400, -5, 0, True, "soon", None],
+    ids=["relative", "past", "milliseconds", "huge", "negative", "zero", "true", "text", "null"],
+)
+async def test_session_that_cannot_end_then_is_not_moved(expires_at: Any) -> None:
+    async with RecordingService() as service:
+        session = WireSession([Way(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))])
+        wire = await session.ws_connect("")
+        update = {"type": "session.update", "event_id": "e", "session": {"type": "realtime"}}
+        await wire.send_str(json.dumps(update))
+        await configured(service, expires_at)
+        await wire.receive()
+        await asyncio.sleep(0.2)
+        assert len(service.headers) == 1
+        await wire.close()
+
+
+async def test_sessions_that_end_at_once_are_moved_at_a_bounded_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where this machine's clock is off by just the life of a session."""
+    monkeypatch.setattr("agent.realtime.roller.AGAIN_SECONDS", 0.3)
+    async with RecordingService() as service:
+        session = WireSession([Way(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))])
+        wire = await session.ws_connect("")
+        update = {"type": "session.update", "event_id": "e", "session": {"type": "realtime"}}
+        await wire.send_str(json.dumps(update))
+        began = time.monotonic()
+        for count in range(1, 4):
+            await service.connections(count)
+            await configured(service, time.time() + 0.05)
+        assert time.monotonic() - began > 0.25, "it moved twice at once"
+        await wire.close()
