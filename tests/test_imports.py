@@ -28,6 +28,7 @@ LAYERS = (
         "agent.voice.turn_taking",
         "agent.voice.gate",
         "agent.realtime.history",
+        "agent.realtime.refusals",
         "agent.realtime.accepted",
         "agent.realtime.floor",
         "agent.realtime.microphone",

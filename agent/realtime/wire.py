@@ -234,6 +234,9 @@ class Wire:
         except ServiceError as error:
             logger.error("%s", error)
             self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
+        except Exception as error:
+            logger.exception("the connection to %s ends: a defect of this worker", self._leg.host)
+            self._notify(Notice("connection_lost", {"reason": repr(error)}, logging.ERROR))
         finally:
             self._for_plugin.put_nowait(None)
 
@@ -336,6 +339,8 @@ class Wire:
             self._let_close(self._leg)
             logger.info("moved to another connection at %s", leg.host)
         self._leg, self._connected = leg, True
+        for update in self._legs.changed_settings(leg):
+            self._leave(update)
         self._legs.catch_up(leg)
         for each in self._memory.take_held():
             for piece in each.pieces:
