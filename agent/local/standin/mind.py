@@ -27,6 +27,8 @@ class Answer:
     say: str = ""
     calls: tuple[ToolCall, ...] = ()
     after_ms: int = 0
+    preamble: str = ""
+    """The text of a message item before all else; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class ScriptedMind:
         if turn.call is not None:
             calls = (ToolCall(turn.call.name, json.dumps(turn.call.arguments)),)
             self._then[calls[0].call_id] = turn.then
-        return Answer(turn.say, calls, turn.after_ms)
+        return Answer(turn.say, calls, turn.after_ms, turn.preamble)
 
 
 class StatesMind:

@@ -89,13 +89,13 @@ def quota(session: Session) -> None:
 
 def after_done(session: Session, response_id: str, items: list[Item]) -> None:
     """A word too many."""
-    messages = [item for item in items if item.body["type"] == "message"]
+    messages = [place for place in enumerate(items) if place[1].body["type"] == "message"]
     if messages and session.fault("late-event"):
         session.emit(
             "response.output_audio_transcript.delta",
             response_id=response_id,
-            item_id=messages[-1].id,
-            output_index=0,
+            item_id=messages[-1][1].id,
+            output_index=messages[-1][0],
             content_index=0,
             delta=" late",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agent.local.standin import misbehaviour
@@ -104,16 +105,23 @@ class Reply:
         await heard_all(self.session)
         answer = self._decide()
         slow = self.session.fault("slow-first-audio")
-        wait_ms = self.session.options.first_audio_ms + answer.after_ms
-        await asyncio.sleep((wait_ms + (slow.amount if slow else 0)) / 1000)
+        wait_ms = self.session.options.first_audio_ms + (slow.amount if slow else 0)
+        if answer.preamble:
+            await asyncio.sleep(wait_ms / 1000)
+            await self._say(answer.preamble)
+            wait_ms = 0
+        await asyncio.sleep((wait_ms + answer.after_ms) / 1000)
         if answer.say or not answer.calls:
-            self._output = MessageOutput(self, len(self.items))
-            await self._output.run(answer.say)
-            self._output = None
+            await self._say(answer.say)
         for call in answer.calls:
             self._output = CallOutput(self, len(self.items), call)
             await self._output.run()
             self._output = None
+
+    async def _say(self, line: str) -> None:
+        self._output = MessageOutput(self, len(self.items))
+        await self._output.run(line)
+        self._output = None
 
     def _decide(self) -> Answer:
         heard = self._heard()
@@ -122,7 +130,7 @@ class Reply:
         if call is not None and not answer.calls:
             return Answer(calls=(call,))
         if self.config["tool_choice"] == "none":
-            return Answer(answer.say, after_ms=answer.after_ms)
+            return replace(answer, calls=())
         return answer
 
     def _heard(self) -> Heard:

@@ -10,6 +10,9 @@
         call: {name: book_table, arguments: {people: 2}}
         then: Your table is booked.            # once the tool has answered
         after_ms: 500                          # think first
+      - hear: where is my order
+        preamble: Let me look.                 # a message item of its own before `say` or `call`
+        say: It arrives tomorrow.              # in the same response
     idle: Are you still there?                 # after the session's idle_timeout_ms
     otherwise: Sorry, could you say that again?
 
@@ -44,6 +47,9 @@ class Turn(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hear: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    preamble: str = ""
+    """Said in a message item of its own before the reply, in the same response, as the models
+    that reason do. ``after_ms`` then passes between the two."""
     say: str = ""
     call: Call | None = None
     then: str = ""
@@ -73,8 +79,8 @@ class Script(BaseModel):
     @property
     def lines(self) -> tuple[str, ...]:
         """All that it can say."""
-        said = [line for turn in self.turns for line in (turn.say, turn.then) if line]
-        return (self.greeting, *said, self.idle, self.otherwise)
+        said = [line for turn in self.turns for line in (turn.preamble, turn.say, turn.then)]
+        return (self.greeting, *filter(None, said), self.idle, self.otherwise)
 
 
 def load_script(path: Path) -> Script:

@@ -20,6 +20,7 @@ SCRIPT = Script(
             call=Call(name="book_table", arguments={"people": 2, "day": "tomorrow"}),
             then="Your table is booked.",
         ),
+        Turn(hear=("where is my order",), preamble="Let me look.", say="It arrives tomorrow."),
     ),
     idle="Are you still there?",
     otherwise="Pardon?",

@@ -326,3 +326,39 @@ async def test_a_transcription_update_is_not_of_a_conversation(
     async with connecting(server, dialect, headers={**HEADERS, **headers}) as client:
         await client.send("transcription_session.update")
         assert (await client.error())["code"] == "invalid_parameter"
+
+
+async def speak_of_the_order(client: RawClient) -> list[Event]:
+    await client.send("conversation.item.create", item=typed("Where is my order?"))
+    await client.send("response.create")
+    output: list[Event] = (await client.until("response.done"))["response"]["output"]
+    return output
+
+
+async def test_preamble_is_a_message_item_of_its_own_in_the_same_response(server: StandIn) -> None:
+    async with connected(server) as client:
+        output = await speak_of_the_order(client)
+        said = [each["content"][0]["transcript"] for each in output]
+        assert said == ["Let me look.", "It arrives tomorrow."]
+        assert client.types().count("response.created") == 1
+        for index, item in enumerate(output):
+            deltas = [
+                base64.b64decode(event["delta"])
+                for event in client.events
+                if event["type"] == "response.output_audio.delta"
+                and (event["item_id"], event["output_index"]) == (item["id"], index)
+            ]
+            assert is_speech(b"".join(deltas))
+        assert (await items(client, server))[-2:] == [item["id"] for item in output]
+
+
+async def test_preamble_interrupted_ends_the_response_before_the_reply(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("conversation.item.create", item=typed("Where is my order?"))
+        await client.send("response.create")
+        await client.until("response.output_audio.delta")
+        await client.send("response.cancel")
+        done = (await client.until("response.done"))["response"]
+        assert done["status"] == "cancelled"
+        (preamble,) = done["output"]
+        assert preamble["status"] == "incomplete"
