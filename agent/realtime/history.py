@@ -149,14 +149,15 @@ class History:
         """Whether a transcript of the caller's is on its way."""
         return any(past.awaited for past in self._items.values())
 
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
+    def unheard(self, heard: Collection[str], cut_off: Collection[str] = ()) -> list[str]:
+        """Ids of the agent's messages that are not among ``heard`` and were not cut: of those that
+        are complete, and of those among ``cut_off``, whose rest will not come."""
         return [
             item_id
             for item_id, past in self._items.items()
             if past.body.get("role") == "assistant"
             and past.generated
-            and past.whole
+            and (past.whole or item_id in cut_off)
             and past.heard is None
             and item_id not in heard
         ]

@@ -135,8 +135,11 @@ class Wire:
         return self._leg.judge(event)
 
     def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
-        return self._memory.history.unheard(heard)
+        """Ids of what the agent said that is not among ``heard``, and was not cut. Of a response
+        in flight, only if it has been cancelled."""
+        cancelled = self._leg.conversation.cancelled
+        cut_off = self._memory.floor.items if cancelled else ()
+        return self._memory.history.unheard(heard, cut_off)
 
     def played(self, item_id: str, text: str) -> None:
         """Of the agent's item, interrupted, the caller has heard ``text``."""
