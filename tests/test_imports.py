@@ -25,6 +25,7 @@ LAYERS = (
         "agent.realtime.echo",
         "agent.realtime.watch",
         "agent.realtime.sound",
+        "agent.realtime.whole_samples",
         "agent.voice.turn_taking",
         "agent.voice.gate",
         "agent.realtime.history",

@@ -37,6 +37,7 @@ from agent.realtime.service_socket import Closed, ServiceSocket
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
+from agent.realtime.whole_samples import WholeSamples
 from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -62,6 +63,7 @@ class Wire:
         self._memory = Memory()
         self._watch = Watch(text_only=link.way.parameters["output_modalities"] == ["text"])
         self._sieve = Sieve()
+        self._whole_samples = WholeSamples()
         self._legs = Legs(link, self._memory.accepted, self._memory.history)
         self._leg = Leg(socket, link.way)
         self._connected = True
@@ -283,7 +285,11 @@ class Wire:
             if before is not None and self._sieve.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._tell(ended(before))
-            self._for_plugin.put_nowait(text)
+            whole = self._whole_samples.take(event)
+            if whole is event:
+                self._for_plugin.put_nowait(text)
+            elif whole is not None:
+                self._tell(whole)
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""

@@ -48,12 +48,17 @@ class ScriptedService:
         self.refuse = refuse
         self.connections: list[Connection] = []
         self.notices: list[Notice] = []
+        self.way: Way
         self.session: WireSession
         self.client: Client
 
     @property
     def newest(self) -> Connection:
         return self.connections[-1]
+
+    def new_session(self) -> WireSession:
+        """What a plugin connects with, to this service."""
+        return WireSession([self.way], on_notice=self.notices.append)
 
     def told(self) -> list[str]:
         return [notice.name for notice in self.notices]
@@ -102,8 +107,8 @@ async def scripted(
         port = server.sockets[0].getsockname()[1]
         url = f"ws://127.0.0.1:{port}/v1/realtime?model=m"
         endpoint = Endpoint(OPENAI_GA, url, credential or Key("sk-1"), Context())
-        way = Way(endpoint, with_defaults({"turn_detection.type": None}, OPENAI_GA))
-        service.session = WireSession([way], on_notice=service.notices.append)
+        service.way = Way(endpoint, with_defaults({"turn_detection.type": None}, OPENAI_GA))
+        service.session = service.new_session()
         service.client = Client(await service.session.ws_connect(""))
         await service.client.send(
             "session.update", event_id="first", session={"type": "realtime", "instructions": "Kind"}
