@@ -51,3 +51,10 @@ def test_where_the_engine_touches_the_network() -> None:
     assert source.count("ws_conn.receive()") == 1
     assert source.count("ws_conn.close()") == 2
     assert source.count("ws_conn.") == 5
+
+
+def test_who_connects_a_session_of_the_plugin() -> None:
+    """agent/realtime/model.py connects by a wire of the session's own."""
+    session = openai.realtime.RealtimeSession
+    assert "ws_conn = await self._create_ws_conn()" in inspect.getsource(session._main_task)
+    assert "self._report_connection_acquired(" in inspect.getsource(session._create_ws_conn)

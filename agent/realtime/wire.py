@@ -42,6 +42,9 @@ from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
 
+CALLER_SPEECH = "agent.caller_speech"
+"""An event of ours among the plugin's: the caller has begun to speak (``speaking``), or has ended.
+It comes in its place among the audio, however long the connection takes to be made."""
 STALL_SECONDS = 3.0
 """A response of which nothing has come for so long keeps no other from being asked for."""
 
@@ -92,6 +95,9 @@ class Wire:
         event = parse(text)
         if isinstance(event, Violation):
             self._refuse({}, event)
+            return
+        if event.get("type") == CALLER_SPEECH:
+            self.hear(bool(event.get("speaking")))
             return
         if self._gate is not None and event.get("type") == "input_audio_buffer.clear":
             self._gate.forget()
