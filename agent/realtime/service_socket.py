@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import socket as sockets
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,9 +16,26 @@ from agent.errors import ServiceError
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.io_loop import io_loop
 
+logger = logging.getLogger("agent.realtime")
+
 HEARTBEAT_SECONDS = 3.0
 """After this long without a frame the service is asked whether it is there. Without a pong for
 half as long again the socket counts as dead; upstream never asks (1.8.9, defect D7)."""
+UNREAD_SECONDS = 15.0
+"""A service that sends, but has answered no ping for this long, does not read what it is sent: the
+connection is closed. It is this long because a single-threaded server may not read while it
+produces an answer."""
+CLOSE_SECONDS = 1.0
+"""How long a service may take to answer a close before its socket is shut down."""
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""The longest message taken; a longer one ends the connection with close code 1009. Services send
+audio in pieces of some 10 kB, but some send a whole answer in one event: this is four minutes of
+base64 PCM at 24 kHz."""
+LARGE_MESSAGE = 1024 * 1024
+"""In characters. JSON is parsed at a cost by the value, not by the byte: 16 MiB of base64 take
+20 ms, 16 MiB of small values more than a second, in which the call stands still …"""
+MAX_LARGE_VALUES = 20_000
+"""… so a message longer than that with more commas than this is dropped. No event needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +75,47 @@ class Inbox:
 class ServiceSocket:
     """An open connection. ``open`` makes one; ``send`` returns at once."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, inbox: Inbox) -> None:
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, inbox: Inbox, host: str = ""
+    ) -> None:
         self._socket = socket
         self._inbox = inbox
+        self._host = host
         self._outgoing: deque[str] = deque()
         self._sending: asyncio.Task[None] | None = None
-        self._reading = asyncio.get_running_loop().create_task(self._read())
+        self._reason = ""
+        """Why the connection ended, where the service did not say."""
+        self._pinged_at: float | None = None
+        """When the oldest ping without a pong was sent, by ``time.monotonic``."""
+        self._dropped = 0
+        self._tcp = socket.get_extra_info("socket")
+        loop = asyncio.get_running_loop()
+        self._reading = loop.create_task(self._read())
+        self._pinging = loop.create_task(self._ping())
 
     @staticmethod
     async def open(endpoint: Endpoint, *, timeout_seconds: float) -> ServiceSocket:
         """Connect, from the job's loop.
 
         Raises ``ServiceError`` with the HTTP status where the service refuses the handshake, and
-        without one where it cannot be reached in ``timeout_seconds``.
+        without one where it cannot be reached in ``timeout_seconds``. Cancelled, it leaves no
+        connection, even where the handshake has just succeeded.
         """
         inbox = Inbox(asyncio.get_running_loop())
-        return await io_loop().run(_connect(endpoint, inbox, timeout_seconds))
+        connecting: list[asyncio.Task[ServiceSocket]] = []
+
+        async def connect() -> ServiceSocket:
+            task = asyncio.current_task()
+            assert task is not None
+            connecting.append(task)
+            return await _connect(endpoint, inbox, timeout_seconds)
+
+        try:
+            return await io_loop().run(connect())
+        except asyncio.CancelledError:
+            # The I/O loop may have finished the handshake before it learns of this.
+            io_loop().call_soon(_close_unclaimed, connecting)
+            raise
 
     @property
     def closed(self) -> bool:
@@ -96,6 +141,7 @@ class ServiceSocket:
         return await self._inbox.get()
 
     async def close(self) -> None:
+        """Close the connection, in about ``CLOSE_SECONDS`` at most, whatever the service does."""
         await io_loop().run(self._close())
 
     def _flush(self) -> None:
@@ -108,21 +154,88 @@ class ServiceSocket:
                 await self._socket.send_str(self._outgoing.popleft())
 
     async def _read(self) -> None:
-        reason = ""
         try:
             async for message in self._socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    self._inbox.put(message.data)
-                elif message.type is aiohttp.WSMsgType.ERROR:
-                    reason = str(message.data)
+                match message.type:
+                    case aiohttp.WSMsgType.TEXT:
+                        self._take(message.data)
+                    case aiohttp.WSMsgType.BINARY:  # JSON all the same, of a few servers
+                        self._take(message.data.decode(errors="replace"))
+                    case aiohttp.WSMsgType.PING:
+                        await self._socket.pong(message.data)
+                    case aiohttp.WSMsgType.PONG:
+                        self._pinged_at = None
+                    case aiohttp.WSMsgType.ERROR:
+                        self._reason = self._reason or str(message.data)
+        except (ConnectionError, aiohttp.ClientError) as error:  # the pong could not be sent
+            self._reason = self._reason or str(error)
         finally:
-            self._inbox.put(Closed(self._socket.close_code, reason))
+            self._pinging.cancel()
+            self._inbox.put(Closed(self._socket.close_code, self._reason))
+
+    def _take(self, text: str) -> None:
+        if len(text) <= LARGE_MESSAGE or text.count(",") <= MAX_LARGE_VALUES:
+            self._inbox.put(text)
+            return
+        self._dropped += 1
+        if self._dropped == 1:
+            logger.warning(
+                "%s sent a message of %d characters with too many values; it is not parsed",
+                self._host,
+                len(text),
+            )
+
+    async def _ping(self) -> None:
+        """Notice a service that sends but does not read. aiohttp's heartbeat, which takes any
+        frame for a sign of life, notices one that is silent."""
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            while True:
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                if self._pinged_at is None:
+                    self._pinged_at = time.monotonic()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(UNREAD_SECONDS):
+                            await self._socket.ping()
+                elif time.monotonic() - self._pinged_at >= UNREAD_SECONDS:
+                    self._reason = f"it has read nothing for {UNREAD_SECONDS:g} s"
+                    self._shut_down()
+                    return
 
     async def _close(self) -> None:
-        if self._sending is not None:
-            await self._sending
-        await self._socket.close()
-        await self._reading
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if self._sending is not None:
+                    await self._sending
+                await self._socket.close()
+        except TimeoutError:
+            logger.debug("%s did not answer the close", self._host)
+        finally:
+            self._pinging.cancel()
+            self._shut_down()
+        await asyncio.gather(self._reading, self._pinging, return_exceptions=True)
+        if self._dropped > 1:
+            logger.warning("%s: %d such messages in all", self._host, self._dropped)
+
+    def _shut_down(self) -> None:
+        """End the connection at once. Closing it waits until the service has read what it was
+        sent, which it may never do."""
+        if self._tcp is not None:
+            with contextlib.suppress(OSError):
+                self._tcp.shutdown(sockets.SHUT_RDWR)
+
+
+def _close_unclaimed(connecting: list[asyncio.Task[ServiceSocket]]) -> None:
+    """Close the socket of a handshake that nobody waits for any more. On the I/O loop."""
+
+    def on_done(task: asyncio.Task[ServiceSocket]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            closing = asyncio.create_task(task.result()._close())
+            _CLOSING.add(closing)
+            closing.add_done_callback(_CLOSING.discard)
+
+    for task in connecting:
+        task.cancel()
+        task.add_done_callback(on_done)
 
 
 async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> ServiceSocket:
@@ -136,7 +249,9 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
                     endpoint.url,
                     headers={**endpoint.headers, **proof},
                     heartbeat=HEARTBEAT_SECONDS,
-                    max_msg_size=0,
+                    autoping=False,
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
             )
     except aiohttp.WSServerHandshakeError as error:
@@ -147,8 +262,11 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
         raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
         raise ServiceError(endpoint.host, str(error)) from error
-    return ServiceSocket(socket, inbox)
+    return ServiceSocket(socket, inbox, endpoint.host)
 
+
+_CLOSING: set[asyncio.Task[None]] = set()
+"""Keeps these tasks from being collected before they are done."""
 
 _REFUSALS = {
     401: "it does not accept the key",

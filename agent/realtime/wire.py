@@ -70,7 +70,7 @@ class Wire:
         self._legs = Legs(link, self._memory.accepted, self._memory.history)
         self._leg = Leg(socket, link.way)
         self._connected = True
-        self._closing = False
+        self._closing: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         self._first_update: Event | None = None
         self._configured = False
@@ -118,10 +118,17 @@ class Wire:
         return aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
 
     async def close(self) -> None:
-        """Let go of the service. A second time nothing happens."""
-        if self._closing:
-            return
-        self._closing = True
+        """Close the connection to the service, once, and wait for it.
+
+        The plugin cancels its first call of this as soon as ``receive`` has returned the end, and
+        calls it again (1.8.9): neither the cancelling nor the second call may cut it short. How
+        long it takes is bounded by the socket.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self._roller.leave()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)

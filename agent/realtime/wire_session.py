@@ -102,5 +102,7 @@ class WireSession:
         return self._wire
 
     async def aclose(self) -> None:
-        """Let go of a connection that nobody took over."""
+        """Close the connection, where the plugin did not, or never took it over."""
+        if self._wire is not None:
+            await self._wire.close()
         await self._link.aclose()

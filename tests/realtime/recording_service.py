@@ -25,6 +25,8 @@ class RecordingService:
         self.headers: list[dict[str, str]] = []
         self.frames: asyncio.Queue[str] = asyncio.Queue()
         self.connected = asyncio.Event()
+        self.open = 0
+        """Connections that have not ended."""
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -68,6 +70,13 @@ class RecordingService:
         await self.connected.wait()
         await self._sockets[-1].close(code=code)
 
+    async def close_code(self) -> int | None:
+        """The close code that the newest connection ended with."""
+        async with asyncio.timeout(5):
+            while self.open:  # noqa: ASYNC110 - aiohttp tells nobody
+                await asyncio.sleep(0.01)
+        return self._sockets[-1].close_code
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.headers.append(dict(request.headers))
         if self._status == 302:
@@ -78,7 +87,11 @@ class RecordingService:
         await socket.prepare(request)
         self._sockets.append(socket)
         self.connected.set()
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                self.frames.put_nowait(message.data)
+        self.open += 1
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    self.frames.put_nowait(message.data)
+        finally:
+            self.open -= 1
         return socket
