@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,7 @@ class WireSession:
         self._on_notice = on_notice
         self._gate = gate
         self._wire: Wire | None = None
+        self._others: weakref.WeakSet[WireSession] = weakref.WeakSet()
 
     @property
     def ways(self) -> Sequence[Way]:
@@ -63,6 +65,7 @@ class WireSession:
         gate = None if self._gate is None or detects else self._gate.another()
         other = WireSession(ways, on_notice=self._on_notice, gate=gate)
         other.caller = self.caller
+        self._others.add(other)
         return other
 
     def judge(self, event: Event) -> list[Violation]:
@@ -83,9 +86,11 @@ class WireSession:
             self._wire.played(item_id, text)
 
     def roll_over(self) -> None:
-        """Move to another connection at the next quiet moment."""
+        """Move to another connection at the next quiet moment, as the sessions made of this do."""
         if self._wire is not None:
             self._wire.roll_over()
+        for other in list(self._others):
+            other.roll_over()
 
     async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
         """A wire to the service. Where the plugin would connect, and with which key, is not
@@ -106,3 +111,4 @@ class WireSession:
         if self._wire is not None:
             await self._wire.close()
         await self._link.aclose()
+        await asyncio.gather(*(other.aclose() for other in list(self._others)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from agent.realtime.credentials import Key
 from agent.realtime.dialects import OPENAI_GA
@@ -35,6 +36,10 @@ class Connection:
     events: list[Event] = field(default_factory=list)
     session: Event = field(default_factory=dict)
 
+    @property
+    def is_open(self) -> bool:
+        return self.socket.state is State.OPEN
+
     def of(self, kind: str) -> list[Event]:
         return [event for event in self.events if event["type"] == kind]
 
@@ -48,6 +53,7 @@ class ScriptedService:
         self.refuse = refuse
         self.connections: list[Connection] = []
         self.notices: list[Notice] = []
+        self.sessions: list[WireSession] = []
         self.way: Way
         self.session: WireSession
         self.client: Client
@@ -58,7 +64,8 @@ class ScriptedService:
 
     def new_session(self) -> WireSession:
         """What a plugin connects with, to this service."""
-        return WireSession([self.way], on_notice=self.notices.append)
+        self.sessions.append(WireSession([self.way], on_notice=self.notices.append))
+        return self.sessions[-1]
 
     def told(self) -> list[str]:
         return [notice.name for notice in self.notices]

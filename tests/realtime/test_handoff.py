@@ -65,6 +65,10 @@ async def test_each_session_of_a_model_has_a_connection_of_its_own() -> None:
         before = len(service.newest.events)
         two.send_event({"type": "response.create"})
         await service.until(lambda: len(service.newest.events) > before)
+        service.sessions[-1].roll_over()
+        await service.until(lambda: len(service.connections) == 4)
+        await service.sessions[-1].aclose()  # as at the end of a job
+        await service.until(lambda: not any(each.is_open for each in service.connections[1:]))
         await two.aclose()
         await model.aclose()
 
