@@ -39,17 +39,27 @@ def agent_session(settings: Settings, wire: WireSession, *, telephone: bool) -> 
         aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
         **given,
     )
-    _forget_the_unheard(session, wire)
+    _forget_the_unheard(session)
     if mode == LOCAL:
 
         def on_user_state(event: UserStateChangedEvent) -> None:
-            wire.hear(event.new_state == "speaking")
+            if (model := _model_session(session)) is not None:
+                model.hear(event.new_state == "speaking")
 
         session.on("user_state_changed", on_user_state)
     return session
 
 
-def _forget_the_unheard(session: AgentSession[None], wire: WireSession) -> None:
+def _model_session(session: AgentSession[None]) -> RealtimeSession | None:
+    """Of the agent that is in charge; ``None`` where that one has a model that is not ours."""
+    try:
+        model = session.current_agent.realtime_llm_session
+    except RuntimeError:
+        return None
+    return model if isinstance(model, RealtimeSession) else None
+
+
+def _forget_the_unheard(session: AgentSession[None]) -> None:
     """Delete from the service's history what the caller's interruption kept from being played.
 
     Upstream truncates what was playing and leaves what was waiting behind it: the model goes on
@@ -60,10 +70,9 @@ def _forget_the_unheard(session: AgentSession[None], wire: WireSession) -> None:
         event.speech_handle.add_done_callback(on_done)
 
     def on_done(handle: SpeechHandle) -> None:
-        if handle.interrupted and session.current_speech is None:
-            model = session.current_agent.realtime_llm_session
-            assert isinstance(model, RealtimeSession)
-            for item_id in wire.unheard({item.id for item in session.history.items}):
+        model = _model_session(session)
+        if handle.interrupted and session.current_speech is None and model is not None:
+            for item_id in model.unheard({item.id for item in session.history.items}):
                 model.send_event({"type": "conversation.item.delete", "item_id": item_id})
 
     session.on("speech_created", on_speech)

@@ -65,3 +65,10 @@ def test_a_job_process_unpickles_its_setup_before_its_entrypoint() -> None:
 def test_a_jobs_api_can_be_given_to_it() -> None:
     """agent/job_process.py sets the one that has the secret."""
     assert isinstance(JobContext.__dict__["api"], cached_property)
+
+
+def test_who_connects_a_session_of_the_plugin() -> None:
+    """agent/realtime/model.py connects by a wire of the session's own."""
+    session = openai.realtime.RealtimeSession
+    assert "ws_conn = await self._create_ws_conn()" in inspect.getsource(session._main_task)
+    assert "self._report_connection_acquired(" in inspect.getsource(session._create_ws_conn)

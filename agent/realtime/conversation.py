@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.realtime.dialects import Event
+from agent.realtime.refusals import refused_update
 from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
 
 UNKNOWN = "?"
@@ -184,10 +185,11 @@ class Conversation:
             self.active, self.cancelled = None, False
 
     def _refused(self, error: dict[str, Any]) -> None:
+        if (refused := refused_update(error, self._updates)) is not None:
+            del self._updates[refused]
         event_id = error.get("event_id")
         if not isinstance(event_id, str):
             return
-        self._updates.pop(event_id, None)
         if event_id in self._asides_asked:
             self._asides_asked.remove(event_id)
         if item_id := self._creating.pop(event_id, None):

@@ -52,6 +52,8 @@ class History:
     def __init__(self) -> None:
         self._items: dict[str, Past] = {}
         self._order: list[str] = []
+        self._creating: dict[str, str] = {}
+        """Ids of items on their way, by the ids of the events that carry them."""
 
     # What is told of it.
 
@@ -60,7 +62,8 @@ class History:
         match event["type"]:
             case "conversation.item.create":
                 item = event["item"]
-                if isinstance(item.get("id"), str):
+                if isinstance(item.get("id"), str) and item["id"] not in self._items:
+                    self._creating[str(event.get("event_id"))] = item["id"]
                     self._add(item, event.get("previous_item_id"))
             case "conversation.item.delete":
                 self._remove(event["item_id"])
@@ -74,6 +77,10 @@ class History:
         match kind:
             case "conversation.item.added" | "conversation.item.done":
                 self._add(as_object(event.get("item")), event.get("previous_item_id"))
+                self._arrived(as_object(event.get("item")).get("id"))
+            case "error":
+                refused = str(as_object(event.get("error")).get("event_id"))
+                self._remove(self._creating.pop(refused, ""))
             case "response.output_item.done":
                 self._complete(as_object(event.get("item")))
             case "conversation.item.deleted":
@@ -131,9 +138,9 @@ class History:
     def open_calls(self) -> bool:
         """Whether a tool has been called that has not answered."""
         bodies = [past.body for past in self._items.values() if past.whole]
-        asked = {body.get("call_id") for body in bodies if body.get("type") == "function_call"}
+        asked = {_text(body.get("call_id")) for body in bodies if _is(body, "function_call")}
         answered = {
-            body.get("call_id") for body in bodies if body.get("type") == "function_call_output"
+            _text(body.get("call_id")) for body in bodies if _is(body, "function_call_output")
         }
         return bool(asked - answered)
 
@@ -142,14 +149,15 @@ class History:
         """Whether a transcript of the caller's is on its way."""
         return any(past.awaited for past in self._items.values())
 
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
+    def unheard(self, heard: Collection[str], cut_off: Collection[str] = ()) -> list[str]:
+        """Ids of the agent's messages that are not among ``heard`` and were not cut: of those that
+        are complete, and of those among ``cut_off``, whose rest will not come."""
         return [
             item_id
             for item_id, past in self._items.items()
             if past.body.get("role") == "assistant"
             and past.generated
-            and past.whole
+            and (past.whole or item_id in cut_off)
             and past.heard is None
             and item_id not in heard
         ]
@@ -181,6 +189,10 @@ class History:
         if past is not None and (complete or item.get("type") == "message"):
             past.body, past.whole = item, True
 
+    def _arrived(self, item_id: Any) -> None:
+        for event_id in [each for each, coming in self._creating.items() if coming == item_id]:
+            del self._creating[event_id]
+
     def _remove(self, item_id: str) -> None:
         if self._items.pop(item_id, None) is not None:
             self._order.remove(item_id)
@@ -210,9 +222,12 @@ def _body(past: Past) -> dict[str, Any] | None:
     body = past.body
     match body.get("type"):
         case "function_call" if past.whole:
-            return {key: body[key] for key in ("type", "call_id", "name", "arguments")}
+            # Services have left out the arguments of a call that has none.
+            arguments = _text(body.get("arguments")) or "{}"
+            keys = ("type", "call_id", "name", "arguments")
+            return _strings({**body, "arguments": arguments}, *keys)
         case "function_call_output":
-            return {key: body[key] for key in ("type", "call_id", "output")}
+            return _strings(body, "type", "call_id", "output")
         case "message" if body.get("role") == "assistant":
             text = past.heard if past.heard is not None else past.said or _texts(body)
             return _message("assistant", "output_text", text)
@@ -227,8 +242,8 @@ def _body(past: Past) -> dict[str, Any] | None:
             ]
             return {"type": "message", "role": "user", "content": content}
         case "message":
-            parts = [part for part in body.get("content") or [] if _may_be_created(part)]
-            if parts:
+            parts = [part for part in _parts(body) if _may_be_created(part)]
+            if parts and body.get("role") in ("system", "user"):
                 return {"type": "message", "role": body["role"], "content": parts}
     return None
 
@@ -239,13 +254,28 @@ def _message(role: str, kind: str, text: str) -> dict[str, Any] | None:
     return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
 
 
+def _strings(body: dict[str, Any], *keys: str) -> dict[str, Any] | None:
+    """Of ``body``, what stands under ``keys``; ``None`` where that is not all strings."""
+    found = {key: body[key] for key in keys if isinstance(body.get(key), str)}
+    return found if len(found) == len(keys) else None
+
+
 def _texts(body: dict[str, Any]) -> str:
-    parts = [as_object(part) for part in body.get("content") or []]
+    parts = [as_object(part) for part in _parts(body)]
     return "".join(_text(part.get("text") or part.get("transcript")) for part in parts)
+
+
+def _parts(body: dict[str, Any]) -> list[Any]:
+    content = body.get("content")
+    return content if isinstance(content, list) else []
 
 
 def _may_be_created(part: Any) -> bool:
     return as_object(part).get("type") in ("input_text", "input_image")
+
+
+def _is(body: dict[str, Any], kind: str) -> bool:
+    return body.get("type") == kind
 
 
 def _text(value: Any) -> str:

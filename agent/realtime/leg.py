@@ -36,6 +36,8 @@ MAX_LIFE_SECONDS = 86_400.0
 in other units, or this machine's clock is wrong: the time is not believed."""
 _LAST_TIME = 1e12
 """In Unix seconds, far from what a float can hold."""
+OWN_EVENT = "event_leg_"
+"""How the ids begin of the events that repeat settings and items to another connection."""
 
 _ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done"})
 
@@ -57,6 +59,8 @@ class Leg:
         ``None``: it was not asked for them before it became the call's connection."""
         self.told: dict[str, dict[str, Any]] = {}
         """Items that came from another connection, as they were told to this one."""
+        self.taken: dict[str, Any] = {}
+        """The settings of the call that were accepted when the connection was prepared."""
         self._deleting: set[str] = set()
         """Items whose deletion is nobody else's business."""
         self._socket = socket
@@ -118,6 +122,10 @@ class Leg:
         self.conversation.audio_sent(size)
         self._socket.send(text)
 
+    def has(self, item_id: str) -> bool:
+        """Whether the service has the item, or is about to."""
+        return item_id in self.conversation.items
+
     def tell(self, item_id: str, body: dict[str, Any], event_id: str, previous: str | None) -> None:
         """An item of the history. The service's announcement of it is kept from the engine."""
         event: Event = {"type": "conversation.item.create", "event_id": event_id, "item": body}
@@ -130,6 +138,8 @@ class Leg:
     def take_back(self, item_id: str) -> None:
         """Delete an item that was told."""
         del self.told[item_id]
+        if not self.has(item_id):
+            return  # it was refused
         self._deleting.add(item_id)
         self.leave({"type": "conversation.item.delete", "item_id": item_id})
 
@@ -177,6 +187,12 @@ class Leg:
         kind, item_id = event.get("type"), str(event.get("item_id"))
         if kind in _ITEM_EVENTS:
             return str(as_object(event.get("item")).get("id")) in self.told
+        if kind == "error":
+            error = as_object(event.get("error"))
+            if str(error.get("event_id")).startswith(OWN_EVENT):
+                message = error.get("message")
+                logger.warning("%s refused what was said again: %s", self.host, message)
+                return True
         if kind == "conversation.item.deleted" and item_id in self._deleting:
             self._deleting.discard(item_id)
             return True

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
+from typing import Any
 
 from agent.errors import ServiceError, Violation
 from agent.realtime.accepted import Accepted
@@ -19,9 +20,10 @@ from agent.realtime.first_settings import (
     is_refusal,
 )
 from agent.realtime.history import History
-from agent.realtime.leg import Leg
+from agent.realtime.leg import OWN_EVENT, Leg
 from agent.realtime.link import Link, open_socket
 from agent.realtime.service_socket import Closed, brief
+from agent.realtime.standing import ROOT
 from agent.realtime.way import Way
 
 logger = logging.getLogger("agent.realtime")
@@ -61,15 +63,25 @@ class Legs:
         return await self._prepared(Leg(await open_socket(way.endpoint), way), SPEAK_SECONDS)
 
     def catch_up(self, leg: Leg) -> None:
-        """Tell ``leg`` what has changed since it was prepared."""
+        """Tell ``leg`` what has changed since it was prepared. Items that began on it, it knows."""
         items = self._history.again()
         for item_id in [known for known in leg.told if items.get(known) != leg.told[known]]:
             leg.take_back(item_id)
-        previous: str | None = "root"
-        for item_id, body in items.items():
-            if item_id not in leg.told:
-                leg.tell(item_id, body, self._event_id(), previous)
-            previous = item_id
+        order = list(items)
+        for place, item_id in enumerate(order):
+            if item_id not in leg.told and not leg.has(item_id):
+                previous = _place(leg, order[:place], order[place + 1 :])
+                leg.tell(item_id, items[item_id], self._event_id(), previous)
+
+    def changed_settings(self, leg: Leg) -> list[Event]:
+        """``leg`` replaces the present connection: the updates that it has yet to be sent."""
+        updates = []
+        for missing in self._accepted.moved(leg.taken):
+            if session := self._for_service(leg.way, missing):
+                session = {"type": "realtime", **session}
+                event = {"type": "session.update", "event_id": self._event_id(), "session": session}
+                updates.append(leg.way.completed(event, first=False))
+        return updates
 
     async def _prepared(self, leg: Leg, seconds: float) -> Leg:
         try:
@@ -87,16 +99,24 @@ class Legs:
         await asyncio.gather(*self._closing)
 
     async def _prepare(self, leg: Leg, until: float) -> None:
-        if not self._accepted.session:
+        wanted, confirmed = self._accepted.session, self._accepted.confirmed
+        if not wanted:
             return  # the engine has not asked for its settings yet; it will
-        for number in range(1, TRIES + 1):
-            update = self._update(leg.way)
-            if isinstance(violation := leg.leave(update), Violation):
-                raise ServiceError(leg.host, f"it would refuse the settings: {violation.message}")
-            if number == 1:
+        tries = [wanted] * TRIES
+        if confirmed and confirmed != wanted:
+            # An update that nobody has answered may be what the service refuses.
+            tries.append(confirmed)
+        for number, session in enumerate(tries):
+            update = self._update(leg.way, session)
+            violation = leg.leave(update)
+            if number == 0:
                 self.catch_up(leg)
-            refusal = await self._answer(leg, update["event_id"], until)
+            if isinstance(violation, Violation):
+                refusal: str | None = violation.message
+            else:
+                refusal = await self._answer(leg, update["event_id"], until)
             if refusal is None:
+                leg.taken = session
                 return
             logger.warning("%s refused the session's settings: %s", leg.host, refusal)
         raise ServiceError(leg.host, f"it refuses the session's settings: {refusal}")
@@ -139,22 +159,34 @@ class Legs:
             if read is not None:
                 return read[0]
 
-    def _update(self, way: Way) -> Event:
-        """The update that makes a new session what the call's was."""
-        session = self._accepted.session
-        event: Event = {"type": "session.update", "event_id": self._event_id(), "session": session}
+    def _update(self, way: Way, session: dict[str, Any]) -> Event:
+        """The update that makes a new session ``session``."""
+        asked = self._for_service(way, session)
+        event: Event = {"type": "session.update", "event_id": self._event_id(), "session": asked}
+        return event if way is self._first else way.completed(event, first=True)
+
+    def _for_service(self, way: Way, session: dict[str, Any]) -> dict[str, Any]:
+        """What of ``session`` is told to the service of ``way``."""
         if way is self._first:
-            return event
-        event["session"] = {key: session[key] for key in _OF_THE_CALL if key in session}
-        event["session"]["audio"] = {
+            return session
+        told = {key: session[key] for key in _OF_THE_CALL if key in session}
+        audio = {
             side: {"format": settings["format"]}
             for side, settings in as_object(session.get("audio")).items()
             if "format" in settings
         }
-        return way.completed(event, first=True)
+        return {**told, "audio": audio} if audio else told
 
     def _event_id(self) -> str:
-        return f"event_leg_{next(self._numbers)}"
+        return f"{OWN_EVENT}{next(self._numbers)}"
+
+
+def _place(leg: Leg, before: list[str], after: list[str]) -> str | None:
+    """What an item is to be told after, of those in the history ``before`` it: the last that the
+    connection has. ``None``, where it has none of those ``after`` it: at the end."""
+    if not any(leg.has(item_id) for item_id in after):
+        return None
+    return next((item_id for item_id in reversed(before) if leg.has(item_id)), ROOT)
 
 
 def lost(leg: Leg, closed: Closed) -> ServiceError:

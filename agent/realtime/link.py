@@ -64,6 +64,11 @@ class Link:
         self._budget = Budget(outage_seconds=budget.OUTAGE_SECONDS * share)
 
     @property
+    def ways(self) -> Sequence[Way]:
+        """Those that are left, the one in use first."""
+        return (self.way, *self._others)
+
+    @property
     def has_another_way(self) -> bool:
         return bool(self._others)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.realtime.accepted import Accepted
 from agent.realtime.conversation import Conversation, as_object
@@ -16,6 +17,7 @@ from agent.realtime.dialects import Event
 from agent.realtime.floor import Floor, ended
 from agent.realtime.history import History, responding
 from agent.realtime.microphone import Microphone
+from agent.realtime.refusals import refused_commit
 from agent.realtime.rollover import Moment
 from agent.voice.gate import Piece
 
@@ -97,8 +99,16 @@ class Memory:
                 kept = self._committing.popleft().pieces if self._committing else None
                 pieces = kept if kept is not None else self.microphone.clear()
                 self.history.committed(event["item_id"], pieces, awaited=self._transcribes)
+            case "error":
+                self._forget_refused_commit(as_object(event.get("error")))
             case "response.done" if as_object(event.get("response")).get("status") == "completed":
                 self._asked_again = False
+
+    def _forget_refused_commit(self, error: dict[str, Any]) -> None:
+        pending = [str(held.event.get("event_id")) for held in self._committing]
+        refused = refused_commit(error, pending)
+        if refused is not None:
+            del self._committing[pending.index(refused)]
 
     def _note_settings(self) -> None:
         settings = as_object(as_object(self.accepted.session.get("audio")).get("input"))
@@ -162,8 +172,6 @@ class Memory:
         if conversation.unconfirmed is not None and not conversation.cancelled:
             again.append(Held(conversation.unconfirmed))
         again += [Held(event) for event in waiting]
-        # No answer will come to the updates that the gone connection was sent.
-        self.accepted.start_over()
         told = [*floor.lost(), *map(ended, conversation.aside)]
         for event in told:
             self.received(event)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Collection
 from typing import Any, Literal, cast
 
 import aiohttp
@@ -15,7 +17,16 @@ from openai.types.realtime import AudioTranscription
 from agent.errors import Violation
 from agent.masking import mask, shorten
 from agent.realtime.complete import SOME_MODEL
-from agent.realtime.parameters import SessionParameters
+from agent.realtime.parameters import (
+    BY_NAME,
+    MODEL,
+    Finding,
+    Parameter,
+    SessionParameters,
+    changed,
+    find,
+    findings,
+)
 from agent.realtime.session_options import (
     TURN_DETECTION,
     as_update,
@@ -23,6 +34,8 @@ from agent.realtime.session_options import (
     plugin_takes,
     read_options,
 )
+from agent.realtime.way import Way
+from agent.realtime.wire import CALLER_SPEECH
 from agent.realtime.wire_session import WireSession
 
 logger = logging.getLogger("agent.realtime")
@@ -45,6 +58,25 @@ class RealtimeSession(openai.realtime.RealtimeSession):
     ) -> None:
         super().__init__(model, turn_detection_disabled=turn_detection_disabled)
         self._wire = wire
+        if wire.caller.speaking:
+            self.hear(True)
+
+    async def _create_ws_conn(self) -> aiohttp.ClientWebSocketResponse:
+        """Connect by the session's own wire. Upstream has one HTTP session for all of a model's
+        sessions, and tries again by itself; the wire has done so already."""
+        began = time.perf_counter()
+        wire = await self._wire.ws_connect("")
+        self._report_connection_acquired(time.perf_counter() - began)
+        return cast("aiohttp.ClientWebSocketResponse", wire)
+
+    def hear(self, speaking: bool) -> None:
+        """The caller has begun to speak, or has ended, as the worker hears it."""
+        self._wire.caller.speaking = speaking
+        self.send_event({"type": CALLER_SPEECH, "speaking": speaking})
+
+    def unheard(self, heard: Collection[str]) -> list[str]:
+        """Ids of the agent's items that are not among ``heard``, and were not cut."""
+        return self._wire.unheard(heard)
 
     def update_options(self, **options: Any) -> list[Violation]:  # type: ignore[override]
         """Change settings of a running call.
@@ -115,12 +147,32 @@ class RealtimeModel(openai.realtime.RealtimeModel):
     def __init__(self, wire: WireSession, **options: Any) -> None:
         super().__init__(http_session=cast("aiohttp.ClientSession", wire), **options)
         self._wire = wire
+        self._is_wire_taken = False
 
     def session(self, *, turn_detection_disabled: bool = False) -> RealtimeSession:
-        session = RealtimeSession(self, self._wire, turn_detection_disabled=turn_detection_disabled)
+        wire = self._wire.another() if self._is_wire_taken else self._wire
+        self._is_wire_taken = True
+        session = RealtimeSession(self, wire, turn_detection_disabled=turn_detection_disabled)
         # Upstream's own session() does the same; there is no public way to hand it a subclass.
         self._sessions.add(session)
         return session
+
+    def with_options(self, **options: Any) -> RealtimeModel:
+        """A model for an agent of its own, with another voice for example: on the same services,
+        in a session of its own.
+
+        ``options`` are parameters by the names of docs/parameters.md, with ``_`` for a dot.
+        Raises ``TypeError`` for a name that is no parameter or cannot differ within a call, and
+        ``ValueError`` for a value that the service would refuse.
+        """
+        change = {_parameter(name).name: value for name, value in options.items()}
+        first, *others = (_changed(way, change) for way in self._wire.ways)
+        if refused := _refused(first):
+            raise ValueError(" ".join(each.violation.message for each in refused))
+        # What another service would refuse, it is not asked for.
+        pairs = zip(others, self._wire.ways[1:], strict=True)
+        others = [before if _refused(way) else way for way, before in pairs]
+        return realtime_model(first.parameters, self._wire.another([first, *others]))
 
 
 def realtime_model(parameters: SessionParameters, wire: WireSession) -> RealtimeModel:
@@ -144,3 +196,19 @@ def realtime_model(parameters: SessionParameters, wire: WireSession) -> Realtime
         max_session_duration=None,
         conn_options=APIConnectOptions(max_retry=0, timeout=CONNECT_SECONDS),
     )
+
+
+def _parameter(name: str) -> Parameter:
+    dotted = {known.replace(".", "_"): known for known in BY_NAME}
+    parameter = find(name) or find(dotted.get(name, ""))
+    if parameter is None or parameter.name == MODEL:
+        raise TypeError(f"'{name}' is no parameter that a session of a call can have for itself")
+    return parameter
+
+
+def _refused(way: Way) -> list[Finding]:
+    return findings(way.parameters, way.endpoint.dialect, way.endpoint.context)
+
+
+def _changed(way: Way, change: dict[str, Any]) -> Way:
+    return Way(way.endpoint, changed(way.parameters, change, way.endpoint.dialect))

@@ -89,8 +89,11 @@ class Roller:
             return await self._legs.once()
         except ServiceError as error:
             logger.warning("no other connection yet, the present one holds: %s", error)
-            await asyncio.sleep(AGAIN_SECONDS)
-            return None
+        except Exception:
+            # The call must not stay on a connection that ends because of a defect here.
+            logger.exception("no other connection yet, the present one holds: a defect")
+        await asyncio.sleep(AGAIN_SECONDS)
+        return None
 
     async def _wait(self, until: float) -> None:
         """Until something happens, or the time has come."""

@@ -38,10 +38,14 @@ from agent.realtime.service_socket import Closed, ServiceSocket, brief
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
+from agent.realtime.whole_samples import WholeSamples
 from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
 
+CALLER_SPEECH = "agent.caller_speech"
+"""An event of ours among the plugin's: the caller has begun to speak (``speaking``), or has ended.
+It comes in its place among the audio, however long the connection takes to be made."""
 STALL_SECONDS = 3.0
 """A response of which nothing has come for so long keeps no other from being asked for."""
 
@@ -63,6 +67,7 @@ class Wire:
         self._memory = Memory()
         self._watch = Watch(text_only=link.way.parameters["output_modalities"] == ["text"])
         self._sieve = Sieve()
+        self._whole_samples = WholeSamples()
         self._legs = Legs(link, self._memory.accepted, self._memory.history)
         self._leg = Leg(socket, link.way)
         self._connected = True
@@ -90,6 +95,9 @@ class Wire:
         event = parse(text)
         if isinstance(event, Violation):
             self._refuse(event_of(text), event)
+            return
+        if event.get("type") == CALLER_SPEECH:
+            self.hear(bool(event.get("speaking")))
             return
         if self._gate is not None and event.get("type") == "input_audio_buffer.clear":
             self._gate.forget()
@@ -142,8 +150,11 @@ class Wire:
         return self._leg.judge(event)
 
     def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of what the agent said in whole that is not among ``heard``, and was not cut."""
-        return self._memory.history.unheard(heard)
+        """Ids of what the agent said that is not among ``heard``, and was not cut. Of a response
+        in flight, only if it has been cancelled."""
+        cancelled = self._leg.conversation.cancelled
+        cut_off = self._memory.floor.items if cancelled else ()
+        return self._memory.history.unheard(heard, cut_off)
 
     def played(self, item_id: str, text: str) -> None:
         """Of the agent's item, interrupted, the caller has heard ``text``."""
@@ -243,6 +254,9 @@ class Wire:
                     await self._recover(lost(leg, closed))
         except ServiceError as error:
             self._lost(error)
+        except Exception as error:
+            logger.exception("the connection to %s ends: a defect of this worker", self._leg.host)
+            self._notify(Notice("connection_lost", {"reason": repr(error)}, logging.ERROR))
         finally:
             self._for_plugin.put_nowait(None)
 
@@ -319,7 +333,11 @@ class Wire:
             if before is not None and self._sieve.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._tell(ended(before))
-            self._for_plugin.put_nowait(text)
+            whole = self._whole_samples.take(event)
+            if whole is event:
+                self._for_plugin.put_nowait(text)
+            elif whole is not None:
+                self._tell(whole)
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""
@@ -394,6 +412,8 @@ class Wire:
             self._settings.settled = True
         if leg.confirmed is False:
             self._notify(Notice("settings_unconfirmed"))
+        for update in self._legs.changed_settings(leg):
+            self._leave(update)
         self._legs.catch_up(leg)
         for each in self._memory.take_held():
             for piece in each.pieces:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents import APIConnectionError
@@ -22,6 +24,14 @@ from agent.voice.gate import Gate
 logger = logging.getLogger("agent.realtime")
 
 
+@dataclass(slots=True)
+class Caller:
+    """Shared by all sessions of a call."""
+
+    speaking: bool = False
+    """As the worker hears it, where it is the worker that detects turns."""
+
+
 class WireSession:
     """Stands in for the ``aiohttp.ClientSession`` that the plugin connects with."""
 
@@ -34,16 +44,29 @@ class WireSession:
         gate: Gate | None = None,
     ) -> None:
         """``ways`` and ``opening`` are those of ``Link``. With a ``gate``, audio leaves only while
-        ``hear`` has said that the caller speaks."""
+        the wire has been told that the caller speaks."""
+        self.caller = Caller()
         self._link = Link(ways, opening=opening)
         self._on_notice = on_notice
         self._gate = gate
         self._wire: Wire | None = None
+        self._others: weakref.WeakSet[WireSession] = weakref.WeakSet()
 
-    def hear(self, speaking: bool) -> None:
-        """The caller has begun to speak, or has ended: with a ``gate``, audio leaves or not."""
-        if self._wire is not None:
-            self._wire.hear(speaking)
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The services that are left, the one in use first."""
+        return self._link.ways
+
+    def another(self, ways: Sequence[Way] | None = None) -> WireSession:
+        """A connection of its own for another session of the plugin in the same call, by ``ways``
+        or those that are left. A service that detects turns itself gets all of the audio."""
+        ways = ways or self.ways
+        detects = ways[0].parameters["turn_detection.type"] is not None
+        gate = None if self._gate is None or detects else self._gate.another()
+        other = WireSession(ways, on_notice=self._on_notice, gate=gate)
+        other.caller = self.caller
+        self._others.add(other)
+        return other
 
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
@@ -63,9 +86,11 @@ class WireSession:
             self._wire.played(item_id, text)
 
     def roll_over(self) -> None:
-        """Move to another connection at the next quiet moment."""
+        """Move to another connection at the next quiet moment, as the sessions made of this do."""
         if self._wire is not None:
             self._wire.roll_over()
+        for other in list(self._others):
+            other.roll_over()
 
     async def ws_connect(self, url: str, *, headers: Any = None) -> Wire:
         """A wire to the service. Where the plugin would connect, and with which key, is not
@@ -89,3 +114,4 @@ class WireSession:
         if self._wire is not None:
             await self._wire.close()
         await self._link.aclose()
+        await asyncio.gather(*(other.aclose() for other in list(self._others)))

@@ -28,6 +28,10 @@ class Gate:
         self._held_ms = 0.0
         self._open = False
 
+    def another(self) -> Gate:
+        """A gate of the same measures, closed and empty."""
+        return Gate(pre_roll_ms=self._pre_roll_ms, lag_ms=self._lag_ms, keep_ms=self._keep_ms)
+
     def take(self, piece: Piece, duration_ms: float) -> Iterator[Piece]:
         """Take a piece from the microphone; the pieces that may leave now."""
         self._held.append((piece, duration_ms))

@@ -91,3 +91,13 @@ def test_items_are_told_in_their_order_and_not_when_deleted() -> None:
     assert texts(history) == ["a", "b", "c"]
     history.received({"type": "conversation.item.deleted", "item_id": "b"})
     assert texts(history) == ["a", "c"]
+
+
+def test_a_tools_call_without_arguments_is_told_as_one_with_none() -> None:
+    history = History()
+    call = {"id": "c", "type": "function_call", "call_id": "k", "name": "f"}
+    history.received({"type": "response.output_item.done", "item": call})
+    history.received({"type": "conversation.item.added", "item": call})
+    nameless = {"id": "d", "type": "function_call", "call_id": "k"}
+    history.received({"type": "conversation.item.added", "item": nameless})
+    assert history.again() == {"c": {**call, "arguments": "{}"}}

@@ -11,6 +11,7 @@ from agent.realtime.arbiter import Arbiter
 from agent.realtime.conversation import Conversation
 from agent.realtime.dialects import DIALECTS, to_ga
 from agent.realtime.echo import Echo
+from agent.realtime.memory import Memory
 from agent.realtime.watch import Watch
 
 TYPES = [
@@ -55,6 +56,8 @@ def test_nothing_that_comes_does_harm(
     conversation.sent(create)
     update = {"type": "realtime", "audio": {"output": {"voice": "ash"}}, "tools": [{"name": "f"}]}
     conversation.sent({"type": "session.update", "event_id": "e2", "session": update})
+    memory = Memory()
+    memory.sent({"type": "session.update", "event_id": "e2", "session": update})
     for event in events:
         event = to_ga(event, dialect)
         if arbiter.swallows(event):
@@ -62,6 +65,9 @@ def test_nothing_that_comes_does_harm(
         if isinstance(event.get("session"), dict):
             echo.differences(update, event["session"])
         conversation.received(event)
+        memory.received(event)
+        memory.history.again()
+        memory.moment(answering=False, settled=True)
         watch.notices(event)
         watch.lets_through(event)
         arbiter.next()
