@@ -151,8 +151,11 @@ class Conversation:
         return next((state[key] for state in reversed(states) if key in state), None)
 
     def coming_voice(self) -> Any:
-        voices = (voice_of(state) for state in (*reversed(self._updates.values()), self.session))
-        return next((voice for voice in voices if voice is not None), None)
+        for state in reversed(self._updates.values()):
+            voice = voice_of(state)
+            if voice is not None:
+                return voice
+        return voice_of(self.session)
 
     def _heard(self, event: Event) -> None:
         self._has_spoken = True

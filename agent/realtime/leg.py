@@ -95,8 +95,7 @@ class Leg:
     def judge(self, event: Event) -> list[Violation]:
         """What ``event``, in GA, would be refused for if it were to leave now."""
         event = standing.settled(self.conversation, event) or event
-        said = to_service(event, self._dialect)
-        return self._guard.check(said) or standing.violations(self.conversation, event)
+        return self._refusals(event, to_service(event, self._dialect))
 
     def admitted(self, event: Event) -> Event | None:
         """``event`` as it is to leave now; ``None`` where it is left out, or waits its turn."""
@@ -109,13 +108,18 @@ class Leg:
 
     def leave(self, event: Event) -> Violation | None:
         """The last look, and out; what it breaks, if it does not leave."""
-        violations = self.judge(event)
-        text = violations[0] if violations else serialise(to_service(event, self._dialect))
+        said = to_service(event, self._dialect)
+        violations = self._refusals(event, said)
+        text = violations[0] if violations else serialise(said)
         if isinstance(text, Violation):
             return text
         self.conversation.sent(event)
         self._socket.send(text)
         return None
+
+    def _refusals(self, event: Event, said: Event) -> list[Violation]:
+        """What ``event``, ``said`` in the dialect, would be refused for as it stands."""
+        return self._guard.check(said) or standing.violations(self.conversation, event)
 
     def send_audio(self, piece: Piece) -> None:
         text, size = piece

@@ -101,7 +101,7 @@ def _without_the_unchanged(conversation: Conversation, event: Event) -> Event:
         output = dict(session["audio"]["output"])
         del output["voice"]
         session = {**session, "audio": {**session["audio"], "output": output}}
-    return {**event, "session": session}
+    return event if session is event["session"] else {**event, "session": session}
 
 
 def _commit(conversation: Conversation) -> list[Violation]:
@@ -164,8 +164,8 @@ def _update(conversation: Conversation, session: dict[str, Any]) -> list[Violati
     model = session.get("model")
     if conversation.model is not None and model is not None and model != conversation.model:
         return [sentences.lacking_in_model("session.model")]
-    tracing = conversation.coming("tracing")
-    if tracing is not None and "tracing" in session and session["tracing"] != tracing:
+    tracing = conversation.coming("tracing") if "tracing" in session else None
+    if tracing is not None and session["tracing"] != tracing:
         # That it cannot be modified is documented, the refusal's text is not.
         message = "Cannot update tracing once it is enabled."
         return [Violation("invalid_value", "session.tracing", message)]
@@ -176,8 +176,10 @@ def _voice(conversation: Conversation, settings: dict[str, Any], place: str) -> 
     """Another voice than the one that is settled. It counts as settled from the moment a
     response is asked for: its audio would be there before the change."""
     voice = voice_of(settings)
+    if voice is None or not conversation.voice_is_settled:
+        return []
     current = conversation.coming_voice()
-    if not conversation.voice_is_settled or voice is None or current is None or voice == current:
+    if current is None or voice == current:
         return []
     message = "Cannot update a conversation's voice if assistant audio is present."
     return [Violation("cannot_update_voice", None, message, at=f"{place}.audio.output.voice")]

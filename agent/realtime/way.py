@@ -17,6 +17,7 @@ class Way:
 
     def completed(self, update: Event, *, first: bool) -> Event:
         """``update``, a ``session.update`` of the plugin, as ``complete`` makes it."""
-        session, dialect = self.parameters.as_session(), self.endpoint.dialect
+        # Only the first is completed with what was asked for; making that takes time.
+        session, dialect = self.parameters.as_session() if first else {}, self.endpoint.dialect
         model = str(self.parameters["model"] or SOME_MODEL)
         return complete(update, session, dialect, first=first, model=model)

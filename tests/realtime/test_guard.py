@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.errors import Violation
 from agent.realtime.dialects import AZURE_PREVIEW, OPENAI_GA
@@ -61,6 +64,14 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
     assert parse('{"type": "x", "y": "\\ud83d\\ude00"}') == {"type": "x", "y": "😀"}
 
 
+@pytest.mark.parametrize(
+    "value", [None, True, -0.0, 1e-7, 10**30, 'a"\\\n\x7fé😀', [], {"a": [{}, ""]}]
+)
+def test_an_event_is_written_as_json_dumps_writes_it(value: Any) -> None:
+    event = {"type": "x", "y": value}
+    assert serialise(event) == json.dumps(event)
+
+
 def test_text_in_other_scripts_is_taken() -> None:
     event = {"type": "x", "y": "\\ud83d é 漢 😀"}
     assert parse(json.dumps(event)) == parse(json.dumps(event, ensure_ascii=False)) == event
@@ -97,11 +108,71 @@ def test_an_append_is_measured_as_it_stands(audio: str, size: int | None) -> Non
     assert appended_bytes(text) == size
 
 
-def test_any_other_append_is_left_to_the_rules() -> None:
-    event = {"type": "input_audio_buffer.append", "audio": "AAAA", "event_id": "e"}
+APPEND = {"type": "input_audio_buffer.append", "audio": "AA+/"}
+WRITINGS = [
+    json.dumps(APPEND),
+    json.dumps(APPEND, separators=(",", ":")),
+    json.dumps(APPEND, indent=2),
+    json.dumps({**APPEND, "event_id": "e"}),
+    json.dumps({"event_id": "", **APPEND}),
+    json.dumps(APPEND).replace("/", "\\/"),
+    json.dumps(APPEND).replace("+", "\\u002B"),
+]
+
+
+@pytest.mark.parametrize("text", WRITINGS)
+def test_an_append_is_measured_however_it_is_written(text: str) -> None:
+    assert appended_bytes(text) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"audio": "AAAA", "audio": "", "type": "input_audio_buffer.append"}',
+        '{"type": "x", "audio": "AAAA", "type": "input_audio_buffer.append"}',
+        '{"type": "input_audio_buffer.append", "audio": "AAAA", "x": 1}',
+        '{"type": "input_audio_buffer.append", "x": {"audio": "AAAA"}}',
+        '{"type": "input_audio_buffer.append", "event_id": "\\"audio", "audio": "AAAA"}',
+        '{"type": "input_audio_buffer.append", "event_id": "audio", "audio": "AAAA"}',
+        '{"type": "input_audio_buffer.append", "audio": "AAAA\\"}',
+        '{"type": "input_audio_buffer.append", "audio": "AA\\\\/"}',
+        '{"type": "input_audio_buffer.append", "audio": "AAA"}',
+        '{"type": "input_audio_buffer.append", "audio": "AAAA}',
+        '{"type": "input_audio_buffer.append", "audio": ["AAAA"]}',
+        '{"type": "input_audio_buffer.append", "event_id": "é", "audio": "AAAA"}',
+        '{"type": "input_audio_buffer.commit", "audio": "AAAA"}',
+        '["type", "input_audio_buffer.append", "audio", "AAAA"]',
+        '{"type": "input_audio_buffer.append"}',
+        '"audio"',
+        '"',
+        "",
+    ],
+)
+def test_anything_else_is_left_to_the_rules(text: str) -> None:
+    assert appended_bytes(text) is None
+
+
+@given(st.data())
+def test_what_is_measured_is_a_valid_append_of_that_size(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(WRITINGS))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        piece = data.draw(
+            st.sampled_from(['"', "\\", ",", ":", "{", "}", " ", "A", '"audio"', "=", ""])
+        )
+        text = text[:at] + piece + text[at + data.draw(st.integers(0, 2)) :]
+    size = appended_bytes(text)
+    if size is not None:
+        event = json.loads(text)
+        assert Guard(OPENAI_GA, Context()).check(event) == []
+        assert len(base64.b64decode(event["audio"])) == size
+        assert len(event) == text.count('":')
+
+
+def test_a_long_event_id_of_an_append_is_judged() -> None:
+    event = {**APPEND, "event_id": "e" * 513}
     assert appended_bytes(json.dumps(event)) is None
-    assert Guard(OPENAI_GA, Context()).check(event) == []
-    assert Guard(OPENAI_GA, Context()).check({**event, "audio": "A"})[0].param == "audio"
+    assert Guard(OPENAI_GA, Context()).check(event)[0].param == "event_id"
 
 
 def test_the_error_names_the_event_it_answers() -> None:

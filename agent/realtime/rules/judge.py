@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import pybase64
 
 from agent.errors import Violation
 from agent.realtime.rules import sentences
+from agent.realtime.rules.expected import expected
 from agent.realtime.rules.kinds import (
     Audio,
     Either,
@@ -59,18 +60,22 @@ def _group(group: Group, value: Any, place: str, context: Context, found: Found)
     if not isinstance(value, dict):
         found.append(sentences.wrong_type(place, expected(group), value))
         return
-    keys, kind = group.keys, None
-    if group.kinds or group.roles:
-        kind = _chosen(group, value)
-        if kind is not None:
-            _group(kind, value, place, context, found)
-            return
-    known = group.known_keys if group.kinds or group.roles else keys
-    before = f"{place}." if place else ""
+    known: Container[str] = ()
+    while group.chooser:
+        name = value.get(group.chooser)
+        kind = group.chosen.get(name) if isinstance(name, str) else None
+        if kind is None:
+            known = group.known_keys
+            break
+        group = kind
+    keys = group.keys
+    known = known or keys
     for name, item in value.items():
         key = keys.get(name)
         if key is not None:
-            at = f"{before}{name}"
+            if type(item) is key.quick_type and key.quick(item):
+                continue
+            at = f"{place}.{name}" if place else name
             if key.conditional:
                 _conditions(key, at, value, context, found)
             if item is not None:
@@ -79,20 +84,13 @@ def _group(group: Group, value: Any, place: str, context: Context, found: Found)
             elif not key.null:
                 found.append(sentences.wrong_type(at, expected(key.rule), None))
         elif known and name not in known:
-            found.append(sentences.unknown(f"{before}{name}"))
+            found.append(sentences.unknown(f"{place}.{name}" if place else name))
     for name in group.required:
         if name not in value:
-            found.append(sentences.missing(f"{before}{name}"))
+            found.append(sentences.missing(f"{place}.{name}" if place else name))
     for names in group.alternatives:
         if not any(name in value for name in names):
             found.append(sentences.missing_one_of(place, names))
-
-
-def _chosen(group: Group, value: dict[str, Any]) -> Group | None:
-    """The group that the value's own ``type`` or ``role`` names."""
-    kinds, name = (group.kinds, "type") if group.kinds else (group.roles, "role")
-    chosen = value.get(name)
-    return kinds.get(chosen) if isinstance(chosen, str) else None
 
 
 def _conditions(
@@ -291,33 +289,3 @@ _JUDGES: dict[type[Any], Callable[[Any, Any, str, Context, Found], None]] = {
     Either: _either,
     Entries: _entries,
 }
-
-_EXPECTED: dict[type[Any], str] = {
-    Text: "a string",
-    Number: "a decimal",
-    Integer: "an integer",
-    Flag: "a boolean",
-    Audio: "a string",
-    Texts: "an array of strings",
-    Labels: "an object",
-    Entries: "an object",
-    Group: "an object",
-    Groups: "an array of objects",
-}
-
-
-def expected(rule: Rule) -> str:
-    """What the service says it wants: ``an object``, ``one of 'a' or 'b'``."""
-    if isinstance(rule, Either):
-        first = (
-            sentences.quoted(rule.first.values)
-            if isinstance(rule.first, Literals)
-            else [_EXPECTED[type(rule.first)]]
-        )
-        other = _EXPECTED[type(rule.second)].split(" ", 1)[1]
-        return f"one of {sentences.enumerate_words([*first, other], 'or')}"
-    values = rule.values if isinstance(rule, Literals) else getattr(rule, "enum", ())
-    if values and isinstance(rule, Text | Literals):
-        words = sentences.enumerate_words(sentences.quoted(values), "or")
-        return words if len(values) == 1 else f"one of {words}"
-    return _EXPECTED[type(rule)]

@@ -5,10 +5,11 @@ A rule says nothing of its place. Rows (``rows.py``) put rules at places, and sa
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Labels:
     max_length: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group:
     """An object. Its keys are a closed set, unless it has none: then any will do."""
 
@@ -92,20 +93,27 @@ class Group:
     roles: Mapping[str, Group] = field(default_factory=dict)
     """Where its ``role`` decides."""
 
-    @cached_property
-    def required(self) -> tuple[str, ...]:
-        return tuple(name for name, key in self.keys.items() if key.required)
+    # Made of those, once.
+    chooser: str = field(init=False, repr=False, compare=False)
+    """The key whose value decides which group it is; empty if none does."""
+    chosen: Mapping[str, Group] = field(init=False, repr=False, compare=False)
+    known_keys: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The keys of all kinds together: for an object whose kind is not known."""
+    required: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    alternatives: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
+    """Keys of which at least one has to be there."""
 
-    @cached_property
-    def alternatives(self) -> tuple[tuple[str, ...], ...]:
-        """Keys of which at least one has to be there."""
-        return tuple((name, *key.or_else) for name, key in self.keys.items() if key.or_else)
-
-    @cached_property
-    def known_keys(self) -> frozenset[str]:
-        """The keys of all kinds together: for an object whose kind is not known."""
+    def __post_init__(self) -> None:
         parts = (*self.kinds.values(), *self.roles.values())
-        return frozenset(self.keys).union(*(part.known_keys for part in parts))
+        keys = self.keys.items()
+        for name, value in {
+            "chooser": "type" if self.kinds else "role" if self.roles else "",
+            "chosen": self.kinds or self.roles,
+            "known_keys": frozenset(self.keys).union(*(part.known_keys for part in parts)),
+            "required": tuple(name for name, key in keys if key.required),
+            "alternatives": tuple((name, *key.or_else) for name, key in keys if key.or_else),
+        }.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,44 @@ class Key:
 
     conditional: bool = field(init=False, default=False)
     """Whether its being there depends on the model or on what stands beside it."""
+    quick_type: type[Any] | None = field(init=False, default=None)
+    quick: Callable[[Any], object] = field(init=False, default=bool)
+    """True for most values of ``quick_type`` that are right, false for all that are wrong: most of
+    what events hold is judged in one call."""
 
     def __post_init__(self) -> None:
         conditional = bool(self.models or self.not_models or self.excludes)
         object.__setattr__(self, "conditional", conditional)
+        quick = None if conditional else _quick(self.rule)
+        if quick is not None:
+            object.__setattr__(self, "quick_type", quick[0])
+            object.__setattr__(self, "quick", quick[1])
+
+
+def _quick(rule: Rule) -> tuple[type[Any], Callable[[Any], object]] | None:
+    match rule:
+        case Text(max_length=None, pattern=None, url=None):
+            names = rule.enum or rule.known
+            return str, frozenset(names).__contains__ if names else str.isascii
+        case Either(first=Literals(values=values)):
+            return str, frozenset(values).__contains__
+        case Either(first=Text() as first) if first.enum or first.known:
+            return str, frozenset(first.enum or first.known).__contains__
+        case Flag():
+            return bool, frozenset({True, False}).__contains__
+        case Integer(values=()):
+            low, high = _bounds(rule)
+            return int, lambda value: low <= value <= high
+        case Number():
+            low, high = _bounds(rule)
+            return float, lambda value: low <= value <= high and _SHORT.fullmatch(repr(value))
+    return None
+
+
+_SHORT = re.compile(r"-?\d+\.\d{1,4}")
+"""A decimal number far from the limit on decimal places."""
+
+
+def _bounds(rule: Integer | Number) -> tuple[float, float]:
+    low = -math.inf if rule.minimum is None else rule.minimum
+    return low, math.inf if rule.maximum is None else rule.maximum
