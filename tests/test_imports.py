@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("agent.errors",),
     (
+        "agent.redaction",
         "agent.realtime.dialects",
         "agent.realtime.rules",
         "agent.realtime.parameters",
@@ -61,6 +62,7 @@ LAYERS = (
         "agent.voice.push_to_talk",
         "agent.voice.listener",
     ),
+    ("agent.log_limits",),
     ("agent.session",),
     ("agent.multimodal",),
     ("agent.rooms",),

@@ -12,6 +12,7 @@ import aiohttp
 from agent.errors import ServiceError
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.io_loop import io_loop
+from agent.redaction import add_secret
 
 HEARTBEAT_SECONDS = 3.0
 """After this long without a frame the service is asked whether it is there. Without a pong for
@@ -113,6 +114,9 @@ class ServiceSocket:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._inbox.put(message.data)
+                elif message.type is aiohttp.WSMsgType.BINARY:
+                    # Some services send their events so; what is no text is refused as an event.
+                    self._inbox.put(message.data.decode("utf-8", "replace"))
                 elif message.type is aiohttp.WSMsgType.ERROR:
                     reason = str(message.data)
         finally:
@@ -129,6 +133,8 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
     try:
         async with asyncio.timeout(timeout_seconds):
             proof = await endpoint.credential.headers(endpoint.host)
+            for secret in proof.values():
+                add_secret(secret.removeprefix("Bearer "))
             socket = (
                 await io_loop()
                 .http()

@@ -14,6 +14,7 @@ from typing import Any
 from agent.realtime.dialects import Event
 from agent.realtime.echo import Difference
 from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
+from agent.redaction import bounded_detail
 
 _LEAKS = frozenset(
     {
@@ -34,14 +35,44 @@ class Notice:
     detail: dict[str, Any] = field(default_factory=dict)
     level: int = logging.WARNING
 
+    def __post_init__(self) -> None:
+        """Redact and bound the detail: it may quote a service, and the caller's side reads it."""
+        object.__setattr__(self, "detail", bounded_detail(self.detail))
+
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(f'{key} {value}' for key, value in self.detail.items())}"
 
 
+_PRIVATE_SETTINGS = frozenset({"instructions", "tools", "prompt"})
+"""What the agent is told and can do: of interest to its operator, and not for the caller."""
+MAX_SHOWN_CHARACTERS = 64
+"""A setting's value that is a longer text, or no plain value, is described instead of shown."""
+
+
 def differing(difference: Difference) -> Notice:
     """A setting that the service did not take as it was asked to."""
-    detail = {"setting": difference.path, "asked": difference.asked, "got": difference.got}
+    private = not _PRIVATE_SETTINGS.isdisjoint(difference.path.split("."))
+    detail = {
+        "setting": difference.path,
+        "asked": _shown(difference.asked, private=private),
+        "got": _shown(difference.got, private=private),
+    }
     return Notice("setting_differs", detail)
+
+
+def _shown(value: Any, *, private: bool) -> Any:
+    """``value`` if it is plain and not private, otherwise its kind and size."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if private or len(value) > MAX_SHOWN_CHARACTERS:
+            return f"a text of {len(value)} characters"
+        return value
+    if isinstance(value, list) and not private and len(value) <= 4:
+        return [_shown(each, private=False) for each in value]
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return value
 
 
 class Watch:

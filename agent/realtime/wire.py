@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import aiohttp
 
-from agent.errors import ServiceError, Violation
+from agent.errors import ServiceError, Violation, describe
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.floor import ended
@@ -37,6 +37,7 @@ from agent.realtime.service_socket import Closed, ServiceSocket
 from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
+from agent.redaction import add_private
 from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -156,6 +157,7 @@ class Wire:
 
     def _send(self, event: Event) -> None:
         kind = event.get("type")
+        _keep_private(event)
         if kind == "session.update" and isinstance(event.get("session"), dict):
             event = self._leg.way.completed(event, first=self._first_update is None)
             self._first_update = self._first_update or event
@@ -241,8 +243,11 @@ class Wire:
         """As ``_take``, whatever it is: no event of a service is worth a call."""
         try:
             return self._take(frame)
-        except Exception:
-            logger.exception("an event of %s could not be taken: %.200s", self._leg.host, frame)
+        except Exception as error:
+            logger.error(
+                "an event of %s could not be taken: %s: %.200s",
+                *(self._leg.host, describe(error), frame),
+            )
             return None
 
     def _take(self, frame: str) -> Closed | None:
@@ -300,7 +305,7 @@ class Wire:
         return True
 
     def _notify(self, notice: Notice) -> None:
-        logger.log(notice.level, "%s: %s", self._leg.host, notice)
+        logger.log(notice.level, "%s: %s", self._leg.host, notice, extra={"notice": notice.name})
         if self._on_notice is not None:
             self._on_notice(notice)
 
@@ -360,3 +365,11 @@ class Wire:
 
     def _event_id(self) -> str:
         return f"event_wire_{next(self._numbers)}"
+
+
+def _keep_private(event: Event) -> None:
+    """Keep the instructions that ``event`` carries out of logs and notices."""
+    for key in ("session", "response"):
+        instructions = as_object(event.get(key)).get("instructions")
+        if isinstance(instructions, str):
+            add_private(instructions)
