@@ -81,6 +81,8 @@ class Watch:
     def __init__(self, *, text_only: bool) -> None:
         self._text_only = text_only
         self._told_of_leak = False
+        self._output: set[str] = set()
+        """What has come of the present answer: ``audio``, ``text``, ``call``."""
         self.leaked_audio_ms = 0.0
         self.leaked_audio_tokens = 0
 
@@ -99,6 +101,7 @@ class Watch:
     def notices(self, event: Event) -> list[Notice]:
         """What is to be told of ``event``."""
         if event.get("type") != "response.done":
+            self._note_output(event)
             return []
         response = event.get("response")
         response = response if isinstance(response, dict) else {}
@@ -127,7 +130,21 @@ class Watch:
             error = error if isinstance(error, dict) else {}
             detail = {key: error.get(key) for key in ("code", "type", "message")}
             return [Notice("response_failed", detail, logging.ERROR)]
+        if status == "completed" and not self._text_only and not self._output & {"audio", "call"}:
+            return [Notice("response_without_audio", {"has_text": "text" in self._output})]
         return []
+
+    def _note_output(self, event: Event) -> None:
+        match event.get("type"):
+            case "response.created":
+                self._output.clear()
+            case "response.output_audio.delta":
+                self._output.add("audio")
+            case "response.output_text.delta" | "response.output_audio_transcript.delta":
+                self._output.add("text")
+            case "response.output_item.added" | "response.output_item.done":
+                if _get(event, "item", "type") not in (None, "message"):
+                    self._output.add("call")
 
 
 def _get(value: Any, *path: str) -> Any:

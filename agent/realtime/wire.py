@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -25,12 +24,15 @@ import aiohttp
 from agent.errors import ServiceError, Violation, describe
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
+from agent.realtime.flood import Dropped, Flood
 from agent.realtime.floor import ended
 from agent.realtime.guard import appended_bytes, error_event, parse
 from agent.realtime.leg import Leg
 from agent.realtime.legs import Legs, lost
 from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
 from agent.realtime.memory import Memory
+from agent.realtime.plugin_queue import EVENTS_A_TURN, PluginQueue
+from agent.realtime.repair import Repair
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket
@@ -44,6 +46,10 @@ logger = logging.getLogger("agent.realtime")
 
 STALL_SECONDS = 3.0
 """A response of which nothing has come for so long keeps no other from being asked for."""
+
+QUIET_SECONDS = 1.5
+"""A response that the service has not announced, and does not end, ends after so long without
+anything of it."""
 
 
 class Wire:
@@ -72,7 +78,10 @@ class Wire:
         self._configured = False
         self._leaving: set[asyncio.Task[None]] = set()
         """Legs that are no longer the call's."""
-        self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
+        self._for_plugin = PluginQueue()
+        self._repair, self._flood, self._dropped = Repair(), Flood(), Dropped()
+        self._output_at = 0.0
+        """When something last came of a response that ``Repair`` has announced."""
         self._roller = Roller(self._legs, self._moment, self._switch)
         self._roller.follow(self._leg)
         self._running = asyncio.create_task(self._run())
@@ -115,13 +124,15 @@ class Wire:
         if self._closing:
             return
         self._closing = True
+        self._for_plugin.close()
         self._roller.leave()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
         await asyncio.gather(self._leg.close(), *self._leaving)
-        self._for_plugin.put_nowait(None)
         if self._watch.leaked_audio_ms:
             logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
+        if dropped := str(self._dropped):
+            logger.warning("events of %s that were dropped: %s", self._leg.host, dropped)
         logger.info("closed the connection to %s", self._leg.host)
 
     # What the rest of the call asks of it.
@@ -220,12 +231,14 @@ class Wire:
     # Towards the plugin.
 
     def _tell(self, event: Event) -> None:
-        self._for_plugin.put_nowait(json.dumps(event))
+        self._for_plugin.put(event)
 
     async def _run(self) -> None:
         """Take what comes, from one leg after another, until there is none to be had."""
         try:
-            while True:
+            for number in itertools.count(1):
+                if number % EVENTS_A_TURN == 0:
+                    await asyncio.sleep(0)  # frames that wait let no one else have the loop
                 leg = self._leg
                 frame = await leg.receive()
                 if leg is not self._leg or frame is None:
@@ -237,7 +250,7 @@ class Wire:
             logger.error("%s", error)
             self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
         finally:
-            self._for_plugin.put_nowait(None)
+            self._for_plugin.end()
 
     def _taken(self, frame: str) -> Closed | None:
         """As ``_take``, whatever it is: no event of a service is worth a call."""
@@ -261,6 +274,30 @@ class Wire:
             return Closed(FATAL_CLOSE, reason)
         if self._is_for_us(event):
             return None
+        request, is_owed = leg.conversation.unconfirmed, self._memory.floor.owed
+        repaired = self._repair.complete(event, request=request, is_owed=is_owed)
+        if self._repair.dropped:
+            self._drop(event, self._repair.dropped)
+        for each in repaired:
+            self._accept(each, text if each is event else None)
+        if repaired and self._repair.is_to_be_ended:
+            self._output_at = time.monotonic()
+            asyncio.get_running_loop().call_later(QUIET_SECONDS, self._end_repaired)
+        self._roller.look()
+        return None
+
+    def _end_repaired(self) -> None:
+        """End the response that ``Repair`` has announced, if nothing more has come of it."""
+        if time.monotonic() - self._output_at >= QUIET_SECONDS and not self._closing:
+            for event in self._repair.end():
+                self._accept(event)
+
+    def _accept(self, event: Event, text: str | None = None) -> None:
+        """Take note of ``event``, and pass it on."""
+        leg = self._leg
+        if not self._flood.lets_through(event, leg.conversation, time.monotonic()):
+            self._drop(event, "too_many")
+            return
         hidden = leg.hides(event)
         for difference in leg.note(event):
             self._notify(differing(difference))
@@ -273,16 +310,20 @@ class Wire:
         self._let_go()
         if not hidden and self._watch.lets_through(event):
             self._pass_on(event, text)
-        self._roller.look()
-        return None
 
-    def _pass_on(self, event: Event, text: str) -> None:
+    def _pass_on(self, event: Event, text: str | None) -> None:
         before = self._sieve.response
         if self._sieve.lets_through(event):
             if before is not None and self._sieve.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._tell(ended(before))
-            self._for_plugin.put_nowait(text)
+            self._for_plugin.put(event, text)
+        else:
+            self._drop(event, self._sieve.reason)
+
+    def _drop(self, event: Event, reason: str) -> None:
+        if notice := self._dropped.add(event, reason):
+            self._notify(notice)
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""
@@ -325,6 +366,7 @@ class Wire:
     def _end_what_is_lost(self) -> None:
         """End for the engine what the leg will not bring, and hold what is to be sent again."""
         self._connected = False
+        self._repair.forget()
         waiting = self._leg.arbiter.waiting
         loss = self._memory.lost(self._leg.conversation, waiting, self._event_id())
         if loss.reply:

@@ -11,6 +11,9 @@ from agent.realtime.arbiter import Arbiter
 from agent.realtime.conversation import Conversation
 from agent.realtime.dialects import DIALECTS, to_ga
 from agent.realtime.echo import Echo
+from agent.realtime.flood import Flood
+from agent.realtime.repair import Repair
+from agent.realtime.sieve import Sieve
 from agent.realtime.watch import Watch
 
 TYPES = [
@@ -51,6 +54,7 @@ def test_nothing_that_comes_does_harm(
 ) -> None:
     conversation = Conversation()
     arbiter, watch, echo = Arbiter(conversation), Watch(text_only=text_only), Echo()
+    repair, flood, sieve = Repair(), Flood(), Sieve()
     create = {"type": "response.create", "event_id": "e1", "response": {"metadata": {"a": "b"}}}
     conversation.sent(create)
     update = {"type": "realtime", "audio": {"output": {"voice": "ash"}}, "tools": [{"name": "f"}]}
@@ -61,7 +65,11 @@ def test_nothing_that_comes_does_harm(
             continue
         if isinstance(event.get("session"), dict):
             echo.differences(update, event["session"])
-        conversation.received(event)
-        watch.notices(event)
-        watch.lets_through(event)
-        arbiter.next()
+        request = conversation.unconfirmed
+        for each in repair.complete(event, request=request, is_owed=False) + repair.end():
+            flood.lets_through(each, conversation, 0.0)
+            conversation.received(each)
+            watch.notices(each)
+            watch.lets_through(each)
+            sieve.lets_through(each)
+            arbiter.next()

@@ -56,7 +56,12 @@ def test_endings_are_told_apart() -> None:
         notices = watch.notices({"type": "response.done", "response": response})
         return [(each.name, dict(each.detail), each.level) for each in notices]
 
-    assert told(status="completed") == told(status="cancelled") == []
+    assert told(status="cancelled") == []
+    assert told(status="completed") == [
+        ("response_without_audio", {"has_text": False}, logging.WARNING)
+    ]
+    watch.notices({"type": "response.output_audio.delta", "delta": SECOND})
+    assert told(status="completed") == []
     for reason in ("max_output_tokens", "content_filter"):
         details = {"type": "incomplete", "reason": reason}
         assert told(status="incomplete", status_details=details) == [
