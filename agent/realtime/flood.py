@@ -41,7 +41,7 @@ class Flood:
     def lets_through(self, event: Event, conversation: Conversation, now: float) -> bool:
         """Whether ``event``, at ``now`` in seconds, is within the bound. What ``conversation``
         knows already, because the client has sent it or it was announced, takes no token."""
-        if event.get("type") not in _BEGIN:
+        if str(event.get("type")) not in _BEGIN:
             return True
         item_id = as_object(event.get("item")).get("id")
         if isinstance(item_id, str) and item_id in conversation.items:

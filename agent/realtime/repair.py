@@ -60,7 +60,7 @@ class Repair:
         the service is about to begin a response of its own.
         """
         self.dropped = ""
-        match event.get("type"):
+        match str(event.get("type")):
             case "response.created":
                 return self._on_created(event, None if is_owed else request)
             case "response.done":
