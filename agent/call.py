@@ -18,11 +18,13 @@ from agent.errors import Problem
 from agent.fallback import ways
 from agent.instructions import load_instructions
 from agent.job_process import give_api
+from agent.log_limits import LogLimits
 from agent.multimodal import MultimodalAgent
 from agent.overrides import summary, take_metadata
 from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice
 from agent.realtime.wire_session import WireSession
+from agent.redaction import add_secret, bounded, bounded_detail
 from agent.rooms import PERSON_KINDS, close_room
 from agent.session import agent_session, local_gate
 from agent.settings import Settings
@@ -38,6 +40,8 @@ PROBLEMS = "agent.problems"
 list of objects as `agent check --json` prints them."""
 MAX_PROBLEMS = 20
 """Told in the attribute, to stay within LiveKit's 64 KiB."""
+MAX_NOTICE_CHARACTERS = 4000
+"""Of an attribute that tells of a notice; LiveKit holds 64 KiB of attributes a participant."""
 
 
 async def handle_call(
@@ -51,6 +55,10 @@ async def handle_call(
 
 
 async def _handle(ctx: JobContext, settings: Settings, tools: Sequence[Tool | Toolset]) -> None:
+    for secret in settings.secrets():
+        add_secret(secret)
+    limits = LogLimits.install()
+    ctx.add_shutdown_callback(limits.report)
     overridden = take_metadata(ctx.job.metadata, settings)
     for line in summary(overridden.problems):
         logger.error("%s", line)
@@ -116,7 +124,7 @@ async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:
 
 def _as_attribute(problems: Sequence[Problem]) -> dict[str, str]:
     """The attribute that tells of ``problems``, within LiveKit's bound on its length."""
-    told = [problem.as_dict() for problem in problems[:MAX_PROBLEMS]]
+    told = [bounded_detail(problem.as_dict()) for problem in problems[:MAX_PROBLEMS]]
     return {PROBLEMS: json.dumps(told)}
 
 
@@ -135,20 +143,27 @@ def _is_telephone(participant: rtc.Participant) -> bool:
 
 class Notices:
     """Tells the client's side what happened on the wire: an attribute of the agent participant
-    for each kind, such as ``agent.response_incomplete``, with a JSON object."""
+    for each kind, such as ``agent.response_incomplete``, with a JSON object: that of the latest.
+    """
 
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
-        self._telling: set[asyncio.Task[None]] = set()
+        self._unsent: dict[str, str] = {}
+        self._sending: asyncio.Task[None] | None = None
 
     def tell(self, notice: Notice) -> None:
-        attributes = {f"agent.{notice.name}": json.dumps(notice.detail, default=str)}
-        telling = asyncio.create_task(self._set(attributes))
-        self._telling.add(telling)
-        telling.add_done_callback(self._telling.discard)
+        value = json.dumps(notice.detail, default=str)
+        if len(value) > MAX_NOTICE_CHARACTERS:
+            value = json.dumps({"too_long": bounded(value)})
+        self._unsent[f"agent.{notice.name}"] = value
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send())
 
-    async def _set(self, attributes: dict[str, str]) -> None:
-        try:
-            await self._room.local_participant.set_attributes(attributes)
-        except Exception as error:  # the room may be gone; the log has it all the same
-            logger.debug("an attribute could not be set: %s", error)
+    async def _send(self) -> None:
+        """Set what has been told, one request at a time however fast notices come."""
+        while self._unsent:
+            attributes, self._unsent = self._unsent, {}
+            try:
+                await self._room.local_participant.set_attributes(attributes)
+            except Exception as error:  # the room may be gone; the log has it all the same
+                logger.debug("an attribute could not be set: %s", error)

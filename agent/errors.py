@@ -9,8 +9,10 @@ AgentError                 one line for people, and an exit code
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,10 @@ class LocalError(AgentError):
 
 class LiveKitError(LocalError):
     """The LiveKit server could not be reached, or did not accept the key."""
+
+
+def describe(error: BaseException) -> str:
+    """``error`` in a line, with the place that raised it instead of a traceback."""
+    places = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(places[-1].filename).name}:{places[-1].lineno})" if places else ""
+    return f"{type(error).__name__}: {error}{place}"

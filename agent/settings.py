@@ -63,6 +63,11 @@ class LiveKitSettings(BaseSettings):
         """Only what is passed in: the layers are read elsewhere, and remembered."""
         return (init_settings,)
 
+    def secrets(self) -> list[str]:
+        """Every secret that is set, for whoever keeps them out of texts."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
     def for_libraries(self) -> dict[str, str]:
         """The server's address and key under the names that LiveKit's own code reads, but for a
         secret that was given as a file: that is to stay out of the environment."""

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("agent.errors",),
     (
+        "agent.redaction",
         "agent.realtime.dialects",
         "agent.realtime.rules",
         "agent.realtime.parameters",
@@ -37,6 +38,8 @@ LAYERS = (
         "agent.realtime.budget",
         "agent.realtime.first_settings",
         "agent.realtime.sieve",
+        "agent.realtime.repair",
+        "agent.realtime.flood",
         "agent.realtime.memory",
     ),
     ("agent.realtime.credentials", "agent.realtime.endpoint", "agent.realtime.way"),
@@ -59,6 +62,7 @@ LAYERS = (
         "agent.realtime.leg",
         "agent.realtime.legs",
         "agent.realtime.roller",
+        "agent.realtime.plugin_queue",
         "agent.realtime.wire",
         "agent.realtime.wire_session",
         "agent.realtime.session_options",
@@ -72,6 +76,7 @@ LAYERS = (
         "agent.voice.push_to_talk",
         "agent.voice.listener",
     ),
+    ("agent.log_limits",),
     ("agent.session",),
     ("agent.multimodal",),
     ("agent.rooms",),

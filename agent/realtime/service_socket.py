@@ -15,6 +15,7 @@ import aiohttp
 from agent.errors import ServiceError
 from agent.realtime.endpoint import Endpoint
 from agent.realtime.io_loop import io_loop
+from agent.redaction import add_secret
 
 logger = logging.getLogger("agent.realtime")
 
@@ -246,6 +247,8 @@ async def _connect(endpoint: Endpoint, inbox: Inbox, timeout_seconds: float) -> 
     try:
         async with asyncio.timeout(timeout_seconds):
             proof = await endpoint.credential.headers(endpoint.host)
+            for secret in proof.values():
+                add_secret(secret.removeprefix("Bearer "))
             socket = (
                 await io_loop()
                 .http()

@@ -6,7 +6,8 @@ of a response that was announced twice (upstream 1.8.9). Services have sent both
 
 from __future__ import annotations
 
-from collections import deque
+import json
+from collections import OrderedDict
 from typing import Any
 
 from agent.realtime.conversation import as_object
@@ -14,6 +15,8 @@ from agent.realtime.dialects import Event
 
 RECENT = 64
 """Events by whose ids one that comes again is known."""
+MAX_OPEN = 64
+"""Responses that may have begun and not ended; the oldest is forgotten."""
 
 _DELTAS = frozenset(
     {
@@ -42,7 +45,10 @@ class Sieve:
     """One connection's."""
 
     def __init__(self) -> None:
-        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._recent: OrderedDict[str, int] = OrderedDict()
+        """Hashes of the latest events by their ids."""
+        self._has_unique_ids = True
+        """No id has come with two different events. Services have sent the same with all."""
         self._open: dict[str, set[str]] = {}
         """Responses that the engine was told have begun, and their items."""
         self._response: str | None = None
@@ -50,6 +56,8 @@ class Sieve:
         self._doubled = False
         """The response's events come twice."""
         self._last: Event = {}
+        self.reason = ""
+        """Why the last event was not let through; empty where it was."""
 
     @property
     def response(self) -> str | None:
@@ -57,8 +65,15 @@ class Sieve:
         return self._response
 
     def lets_through(self, event: Event) -> bool:
-        """Whether the engine may have ``event``."""
-        return self._well_formed(event) and not self._again(event) and self._in_place(event)
+        """Whether the engine may have ``event``; ``reason`` is then why not."""
+        self.reason = ""
+        if not self._well_formed(event):
+            self.reason = "malformed"
+        elif self._again(event):
+            self.reason = "repeated"
+        elif not self._in_place(event):
+            self.reason = "out_of_place"
+        return not self.reason
 
     def _well_formed(self, event: Event) -> bool:
         kind = event.get("type")
@@ -78,11 +93,8 @@ class Sieve:
         return kind != "error" or isinstance(event.get("error"), dict)
 
     def _again(self, event: Event) -> bool:
-        event_id = event.get("event_id")
-        if isinstance(event_id, str):
-            if event_id in self._recent:
-                return True
-            self._recent.append(event_id)
+        if self._is_known(event):
+            return True
         if not self._doubled:
             return False
         said = {key: value for key, value in event.items() if key != "event_id"}
@@ -92,6 +104,24 @@ class Sieve:
         self._last = said
         return False
 
+    def _is_known(self, event: Event) -> bool:
+        """Whether the same event came a moment ago, as far as its id can tell."""
+        event_id = event.get("event_id")
+        if not isinstance(event_id, str) or not event_id or not self._has_unique_ids:
+            return False
+        fingerprint = _fingerprint(event)
+        known = self._recent.get(event_id)
+        if known == fingerprint:
+            return True
+        if known is not None:
+            self._has_unique_ids = False
+            self._recent.clear()
+            return False
+        self._recent[event_id] = fingerprint
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+        return False
+
     def _in_place(self, event: Event) -> bool:
         kind, item_id = str(event["type"]), event.get("item_id")
         if kind == "response.created":
@@ -99,8 +129,8 @@ class Sieve:
         if kind == "response.output_item.added":
             return self._add(event)
         if kind == "response.done":
-            self._end(event["response"]["id"])
-            return True
+            # The engine looks at no id: one that is late would end the next response.
+            return self._end(event["response"]["id"])
         if kind.startswith("response.") and not self._open:
             return False
         if kind in _DELTAS or kind == "response.content_part.added":
@@ -119,6 +149,8 @@ class Sieve:
                 self._end(self._response)
             self._response = response["id"]
         self._open[response["id"]] = set()
+        if len(self._open) > MAX_OPEN:
+            self._open.pop(next(iter(self._open)))
         return True
 
     def _add(self, event: Event) -> bool:
@@ -130,7 +162,14 @@ class Sieve:
         items.add(item_id)
         return True
 
-    def _end(self, response_id: str) -> None:
-        self._open.pop(response_id, None)
+    def _end(self, response_id: str) -> bool:
+        was_open = self._open.pop(response_id, None) is not None
         if response_id == self._response:
             self._response, self._doubled = None, False
+        return was_open
+
+
+def _fingerprint(event: Event) -> int:
+    if event["type"] in _DELTAS:
+        return hash((event["type"], event["item_id"], event["delta"]))
+    return hash(json.dumps(event))

@@ -14,6 +14,7 @@ from typing import Any
 from agent.realtime.dialects import Event
 from agent.realtime.echo import Difference
 from agent.realtime.sound import BYTES_PER_MS, PCM, decoded_bytes
+from agent.redaction import bounded_detail
 
 _LEAKS = frozenset(
     {
@@ -34,14 +35,44 @@ class Notice:
     detail: dict[str, Any] = field(default_factory=dict)
     level: int = logging.WARNING
 
+    def __post_init__(self) -> None:
+        """Redact and bound the detail: it may quote a service, and the caller's side reads it."""
+        object.__setattr__(self, "detail", bounded_detail(self.detail))
+
     def __str__(self) -> str:
         return f"{self.name}: {', '.join(f'{key} {value}' for key, value in self.detail.items())}"
 
 
+_PRIVATE_SETTINGS = frozenset({"instructions", "tools", "prompt"})
+"""What the agent is told and can do: of interest to its operator, and not for the caller."""
+MAX_SHOWN_CHARACTERS = 64
+"""A setting's value that is a longer text, or no plain value, is described instead of shown."""
+
+
 def differing(difference: Difference) -> Notice:
     """A setting that the service did not take as it was asked to."""
-    detail = {"setting": difference.path, "asked": difference.asked, "got": difference.got}
+    private = not _PRIVATE_SETTINGS.isdisjoint(difference.path.split("."))
+    detail = {
+        "setting": difference.path,
+        "asked": _shown(difference.asked, private=private),
+        "got": _shown(difference.got, private=private),
+    }
     return Notice("setting_differs", detail)
+
+
+def _shown(value: Any, *, private: bool) -> Any:
+    """``value`` if it is plain and not private, otherwise its kind and size."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if private or len(value) > MAX_SHOWN_CHARACTERS:
+            return f"a text of {len(value)} characters"
+        return value
+    if isinstance(value, list) and not private and len(value) <= 4:
+        return [_shown(each, private=False) for each in value]
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return value
 
 
 class Watch:
@@ -50,6 +81,8 @@ class Watch:
     def __init__(self, *, text_only: bool) -> None:
         self._text_only = text_only
         self._told_of_leak = False
+        self._output: set[str] = set()
+        """What has come of the present answer: ``audio``, ``text``, ``call``."""
         self.leaked_audio_ms = 0.0
         self.leaked_audio_tokens = 0
 
@@ -68,6 +101,7 @@ class Watch:
     def notices(self, event: Event) -> list[Notice]:
         """What is to be told of ``event``."""
         if event.get("type") != "response.done":
+            self._note_output(event)
             return []
         response = event.get("response")
         response = response if isinstance(response, dict) else {}
@@ -96,7 +130,21 @@ class Watch:
             error = error if isinstance(error, dict) else {}
             detail = {key: error.get(key) for key in ("code", "type", "message")}
             return [Notice("response_failed", detail, logging.ERROR)]
+        if status == "completed" and not self._text_only and not self._output & {"audio", "call"}:
+            return [Notice("response_without_audio", {"has_text": "text" in self._output})]
         return []
+
+    def _note_output(self, event: Event) -> None:
+        match event.get("type"):
+            case "response.created":
+                self._output.clear()
+            case "response.output_audio.delta":
+                self._output.add("audio")
+            case "response.output_text.delta" | "response.output_audio_transcript.delta":
+                self._output.add("text")
+            case "response.output_item.added" | "response.output_item.done":
+                if _get(event, "item", "type") not in (None, "message"):
+                    self._output.add("call")
 
 
 def _get(value: Any, *path: str) -> Any:

@@ -22,16 +22,19 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import aiohttp
 
-from agent.errors import ServiceError, Violation
+from agent.errors import ServiceError, Violation, describe
 from agent.realtime.conversation import as_object
 from agent.realtime.dialects import Event
 from agent.realtime.first_settings import SILENT, FirstSettings
+from agent.realtime.flood import Dropped, Flood
 from agent.realtime.floor import ended
 from agent.realtime.guard import appended_bytes, error_event, event_of, parse
 from agent.realtime.leg import Leg
 from agent.realtime.legs import Legs, lost
 from agent.realtime.link import FATAL_CLOSE, Link, gone_for_good
 from agent.realtime.memory import Memory
+from agent.realtime.plugin_queue import EVENTS_A_TURN, PluginQueue
+from agent.realtime.repair import Repair
 from agent.realtime.roller import Roller
 from agent.realtime.rollover import Moment
 from agent.realtime.service_socket import Closed, ServiceSocket, brief
@@ -39,6 +42,7 @@ from agent.realtime.sieve import Sieve
 from agent.realtime.sound import BYTES_PER_MS, PCM
 from agent.realtime.watch import Notice, Watch, differing
 from agent.realtime.whole_samples import WholeSamples
+from agent.redaction import add_private
 from agent.voice.gate import Gate, Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -48,6 +52,10 @@ CALLER_SPEECH = "agent.caller_speech"
 It comes in its place among the audio, however long the connection takes to be made."""
 STALL_SECONDS = 3.0
 """A response of which nothing has come for so long keeps no other from being asked for."""
+
+QUIET_SECONDS = 1.5
+"""A response that the service has not announced, and does not end, ends after so long without
+anything of it."""
 
 
 class Wire:
@@ -76,7 +84,10 @@ class Wire:
         self._settings = FirstSettings()
         self._leaving: set[asyncio.Task[None]] = set()
         """Legs that are no longer the call's."""
-        self._for_plugin: asyncio.Queue[str | None] = asyncio.Queue()
+        self._for_plugin = PluginQueue()
+        self._repair, self._flood, self._dropped = Repair(), Flood(), Dropped()
+        self._output_at = 0.0
+        """When something last came of a response that ``Repair`` has announced."""
         self._roller = Roller(self._legs, self._moment, self._switch)
         self._roller.follow(self._leg)
         self._running = asyncio.create_task(self._run())
@@ -129,13 +140,15 @@ class Wire:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        self._for_plugin.close()
         self._roller.leave()
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
         await asyncio.gather(self._leg.close(), self._legs.aclose(), *self._leaving)
-        self._for_plugin.put_nowait(None)
         if self._watch.leaked_audio_ms:
             logger.warning("in all: %s", Notice("audio_leaked", self._watch.leaked()))
+        if dropped := str(self._dropped):
+            logger.warning("events of %s that were dropped: %s", self._leg.host, dropped)
         logger.info("closed the connection to %s", self._leg.host)
 
     # What the rest of the call asks of it.
@@ -174,6 +187,7 @@ class Wire:
 
     def _send(self, event: Event) -> None:
         kind = event.get("type")
+        _keep_private(event)
         if kind == "session.update" and isinstance(event.get("session"), dict):
             first = self._settings.update is None
             event = self._leg.way.completed(event, first=first)
@@ -239,12 +253,14 @@ class Wire:
     # Towards the plugin.
 
     def _tell(self, event: Event) -> None:
-        self._for_plugin.put_nowait(json.dumps(event))
+        self._for_plugin.put(event)
 
     async def _run(self) -> None:
         """Take what comes, from one leg after another, until there is none to be had."""
         try:
-            while True:
+            for number in itertools.count(1):
+                if number % EVENTS_A_TURN == 0:
+                    await asyncio.sleep(0)  # frames that wait let no one else have the loop
                 leg = self._leg
                 frame = await self._frame(leg)
                 if leg is not self._leg or frame is None:
@@ -258,7 +274,7 @@ class Wire:
             logger.exception("the connection to %s ends: a defect of this worker", self._leg.host)
             self._notify(Notice("connection_lost", {"reason": repr(error)}, logging.ERROR))
         finally:
-            self._for_plugin.put_nowait(None)
+            self._for_plugin.end()
 
     async def _frame(self, leg: Leg) -> str | Closed | None:
         """The next frame of ``leg``; ``Closed`` where a new session says nothing in time."""
@@ -288,8 +304,11 @@ class Wire:
         """As ``_take``, whatever it is: no event of a service is worth a call."""
         try:
             return self._take(frame)
-        except Exception:
-            logger.exception("an event of %s could not be taken: %.200s", self._leg.host, frame)
+        except Exception as error:
+            logger.error(
+                "an event of %s could not be taken: %s: %.200s",
+                *(self._leg.host, describe(error), frame),
+            )
             return None
 
     def _take(self, frame: str) -> Closed | None:
@@ -311,7 +330,31 @@ class Wire:
                 return None
             if closed := self._refused(refusal):
                 return closed
-            event = refusal
+            event, text = refusal, json.dumps(refusal)
+        request, is_owed = leg.conversation.unconfirmed, self._memory.floor.owed
+        repaired = self._repair.complete(event, request=request, is_owed=is_owed)
+        if self._repair.dropped:
+            self._drop(event, self._repair.dropped)
+        for each in repaired:
+            self._accept(each, text if each is event else None)
+        if repaired and self._repair.is_to_be_ended:
+            self._output_at = time.monotonic()
+            asyncio.get_running_loop().call_later(QUIET_SECONDS, self._end_repaired)
+        self._roller.look()
+        return None
+
+    def _end_repaired(self) -> None:
+        """End the response that ``Repair`` has announced, if nothing more has come of it."""
+        if time.monotonic() - self._output_at >= QUIET_SECONDS and not self._closing:
+            for event in self._repair.end():
+                self._accept(event)
+
+    def _accept(self, event: Event, text: str | None = None) -> None:
+        """Take note of ``event``, and pass it on."""
+        leg = self._leg
+        if not self._flood.lets_through(event, leg.conversation, time.monotonic()):
+            self._drop(event, "too_many")
+            return
         hidden = leg.hides(event)
         for difference in leg.note(event):
             self._notify(differing(difference))
@@ -324,20 +367,22 @@ class Wire:
         self._let_go()
         if not hidden and self._watch.lets_through(event):
             self._pass_on(event, text)
-        self._roller.look()
-        return None
 
-    def _pass_on(self, event: Event, text: str) -> None:
+    def _pass_on(self, event: Event, text: str | None) -> None:
         before = self._sieve.response
         if self._sieve.lets_through(event):
             if before is not None and self._sieve.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._tell(ended(before))
             whole = self._whole_samples.take(event)
-            if whole is event:
-                self._for_plugin.put_nowait(text)
-            elif whole is not None:
-                self._tell(whole)
+            if whole is not None:
+                self._for_plugin.put(whole, text if whole is event else None)
+        else:
+            self._drop(event, self._sieve.reason)
+
+    def _drop(self, event: Event, reason: str) -> None:
+        if notice := self._dropped.add(event, reason):
+            self._notify(notice)
 
     def _is_for_us(self, event: Event) -> bool:
         """Whether ``event`` is dealt with here, and nothing for the engine."""
@@ -372,7 +417,7 @@ class Wire:
         self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
 
     def _notify(self, notice: Notice) -> None:
-        logger.log(notice.level, "%s: %s", self._leg.host, notice)
+        logger.log(notice.level, "%s: %s", self._leg.host, notice, extra={"notice": notice.name})
         if self._on_notice is not None:
             self._on_notice(notice)
 
@@ -392,6 +437,7 @@ class Wire:
     def _end_what_is_lost(self) -> None:
         """End for the engine what the leg will not bring, and hold what is to be sent again."""
         self._connected = False
+        self._repair.forget()
         waiting = self._leg.arbiter.waiting
         loss = self._memory.lost(self._leg.conversation, waiting, self._event_id())
         if loss.reply:
@@ -438,3 +484,11 @@ class Wire:
 
     def _event_id(self) -> str:
         return f"event_wire_{next(self._numbers)}"
+
+
+def _keep_private(event: Event) -> None:
+    """Keep the instructions that ``event`` carries out of logs and notices."""
+    for key in ("session", "response"):
+        instructions = as_object(event.get(key)).get("instructions")
+        if isinstance(instructions, str):
+            add_private(instructions)

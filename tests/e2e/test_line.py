@@ -145,6 +145,7 @@ async def test_http_401_is_the_end_at_once(faulty: Faulty, livekit: LiveKitAddre
     await until_gone(livekit, "refused")
     host = faulty.stand_in.url.removeprefix("http://")
     assert any(f"{host} (401)" in line for line in faulty.worker.lines)
+    assert not any("Traceback" in line for line in faulty.worker.lines)
 
 
 async def test_expire(faulty: Faulty) -> None:

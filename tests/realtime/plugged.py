@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterable
 
+from livekit import rtc
 from livekit.agents import llm
 from livekit.plugins import openai
 
@@ -16,6 +17,10 @@ class Plugged:
         self.session = session
         self.errors: list[llm.RealtimeModelError] = []
         self.events: list[str] = []
+        self.heard_ms = 0.0
+        """Of audio, in all."""
+        self.calls: list[str] = []
+        """Ids of the calls of tools."""
         self._hearing: list[asyncio.Task[str]] = []
         session.on("generation_created", self._on_generation)
         session.on("error", self.errors.append)
@@ -27,7 +32,7 @@ class Plugged:
         return any(not error.recoverable for error in self.errors)
 
     def _on_generation(self, event: llm.GenerationCreatedEvent) -> None:
-        self._hearing.append(asyncio.create_task(_heard(event)))
+        self._hearing.append(asyncio.create_task(self._heard(event)))
 
     async def texts(self, within: float) -> list[str]:
         """What each generation said; raises ``TimeoutError`` where one does not end."""
@@ -40,18 +45,20 @@ class Plugged:
         await asyncio.gather(*self._hearing, return_exceptions=True)
         await self.session.aclose()
 
+    async def _heard(self, event: llm.GenerationCreatedEvent) -> str:
+        said = ""
+        calls = asyncio.create_task(self._drain_calls(event.function_stream))
+        async for message in event.message_stream:
+            sound = asyncio.create_task(self._drain_sound(message.audio_stream))
+            said += "".join([text async for text in message.text_stream])
+            await sound
+        await calls
+        return said
 
-async def _heard(event: llm.GenerationCreatedEvent) -> str:
-    said = ""
+    async def _drain_sound(self, stream: AsyncIterable[rtc.AudioFrame]) -> None:
+        async for frame in stream:
+            self.heard_ms += frame.duration * 1000
 
-    async def drain(stream: Any) -> None:
-        async for _ in stream:
-            pass
-
-    calls = asyncio.create_task(drain(event.function_stream))
-    async for message in event.message_stream:
-        sound = asyncio.create_task(drain(message.audio_stream))
-        said += "".join([text async for text in message.text_stream])
-        await sound
-    await calls
-    return said
+    async def _drain_calls(self, stream: AsyncIterable[llm.FunctionCall]) -> None:
+        async for call in stream:
+            self.calls.append(call.call_id)

@@ -86,6 +86,11 @@ class Call:
                     await asyncio.sleep(0)
             await self._plugged.session.generate_reply()
             texts = await self._plugged.texts(10)
+            async with asyncio.timeout(10):
+                # Stray sound may have been taken for the beginning of the answer.
+                while not texts[-1].strip():
+                    await asyncio.sleep(0.05)
+                    texts = await self._plugged.texts(10)
         except Exception as error:
             return f"session {self._number}: wedged ({error!r})"
         finally:

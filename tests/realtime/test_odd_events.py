@@ -11,7 +11,10 @@ from agent.realtime.arbiter import Arbiter
 from agent.realtime.conversation import Conversation
 from agent.realtime.dialects import DIALECTS, to_ga
 from agent.realtime.echo import Echo
+from agent.realtime.flood import Flood
 from agent.realtime.memory import Memory
+from agent.realtime.repair import Repair
+from agent.realtime.sieve import Sieve
 from agent.realtime.watch import Watch
 
 TYPES = [
@@ -52,6 +55,7 @@ def test_nothing_that_comes_does_harm(
 ) -> None:
     conversation = Conversation()
     arbiter, watch, echo = Arbiter(conversation), Watch(text_only=text_only), Echo()
+    repair, flood, sieve = Repair(), Flood(), Sieve()
     create = {"type": "response.create", "event_id": "e1", "response": {"metadata": {"a": "b"}}}
     conversation.sent(create)
     update = {"type": "realtime", "audio": {"output": {"voice": "ash"}}, "tools": [{"name": "f"}]}
@@ -64,10 +68,14 @@ def test_nothing_that_comes_does_harm(
             continue
         if isinstance(event.get("session"), dict):
             echo.differences(update, event["session"])
-        conversation.received(event)
-        memory.received(event)
-        memory.history.again()
-        memory.moment(answering=False, settled=True)
-        watch.notices(event)
-        watch.lets_through(event)
-        arbiter.next()
+        request = conversation.unconfirmed
+        for each in repair.complete(event, request=request, is_owed=False) + repair.end():
+            flood.lets_through(each, conversation, 0.0)
+            conversation.received(each)
+            memory.received(each)
+            memory.history.again()
+            memory.moment(answering=False, settled=True)
+            watch.notices(each)
+            watch.lets_through(each)
+            sieve.lets_through(each)
+            arbiter.next()

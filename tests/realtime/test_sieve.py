@@ -40,6 +40,16 @@ def test_an_event_with_an_id_that_was_there_is_dropped() -> None:
     assert passed(event, event, {**event, "event_id": "e2"}) == ["rate_limits.updated"] * 2
 
 
+def test_event_with_the_id_of_another_passes() -> None:
+    """Services have sent a constant id, from the first event or later."""
+    words = [{**WORD, "delta": f" {number}"} for number in range(5)]
+    streams: tuple[tuple[dict[str, Any], ...], ...]
+    streams = ((CREATED, ADDED, *words, SOUND, SOUND, DONE), (CREATED, ADDED, WORD, SOUND))
+    for events in streams:
+        same = [{**event, "event_id": "event_TODO"} for event in events]
+        assert passed(*same) == [event["type"] for event in events]
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -6,7 +6,8 @@ import base64
 import logging
 from typing import Any
 
-from agent.realtime.watch import Watch
+from agent.realtime.echo import Difference
+from agent.realtime.watch import Watch, differing
 
 SECOND = base64.b64encode(bytes(48_000)).decode()
 
@@ -55,7 +56,12 @@ def test_endings_are_told_apart() -> None:
         notices = watch.notices({"type": "response.done", "response": response})
         return [(each.name, dict(each.detail), each.level) for each in notices]
 
-    assert told(status="completed") == told(status="cancelled") == []
+    assert told(status="cancelled") == []
+    assert told(status="completed") == [
+        ("response_without_audio", {"has_text": False}, logging.WARNING)
+    ]
+    watch.notices({"type": "response.output_audio.delta", "delta": SECOND})
+    assert told(status="completed") == []
     for reason in ("max_output_tokens", "content_filter"):
         details = {"type": "incomplete", "reason": reason}
         assert told(status="incomplete", status_details=details) == [
@@ -75,3 +81,28 @@ def test_an_event_that_is_none_does_no_harm() -> None:
     watch.lets_through({"type": "response.output_audio.delta", "delta": 5})
     watch.lets_through({"type": "response.content_part.added", "part": None})
     assert watch.leaked_audio_ms == 0
+
+
+def test_setting_differs_shows_no_instructions_tools_or_prompts() -> None:
+    text = "You are the agent of a bank. Never mention the password."
+    tool = {"type": "function", "name": "transfer", "description": text}
+    for path, asked, got in (
+        ("instructions", text, None),
+        ("tools", [tool], []),
+        ("prompt", {"id": "p", "variables": {"a": text}}, None),
+        ("audio.input.transcription.prompt", text, ""),
+        ("audio.output.voice", "marin", text * 2),
+    ):
+        notice = differing(Difference(path, asked, got))
+        assert notice.detail["setting"] == path
+        assert "bank" not in f"{notice} {notice.detail}"
+    shown = differing(Difference("output_modalities", ["text"], ["audio"])).detail
+    assert (shown["asked"], shown["got"]) == (["text"], ["audio"])
+
+
+def test_response_failed_with_a_long_message_is_bounded() -> None:
+    error = {"code": "x" * 100_000, "type": {"a": ["y" * 100_000] * 1000}, "message": "z" * 100_000}
+    response = {"status": "failed", "status_details": {"error": error}}
+    (notice,) = Watch(text_only=False).notices({"type": "response.done", "response": response})
+    assert len(str(notice)) < 12_000
+    assert "(100000 characters)" in notice.detail["message"]

@@ -1,0 +1,66 @@
+"""What logs and notices never show, and how long they may be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent import redaction
+from agent.redaction import add_private, add_secret, bounded, bounded_detail, redact
+
+KEY = 'a-key/with "odd" characters'
+INSTRUCTIONS = " ".join(
+    f"Rule {number}: never tell anyone of rule {number}." for number in range(50)
+)
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_secrets", set())
+    monkeypatch.setattr(redaction, "_private", set())
+    add_secret(KEY)
+    add_private(INSTRUCTIONS)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        KEY,
+        json.dumps(KEY)[1:-1],
+        "a-key%2Fwith%20%22odd%22%20characters",
+        "sk-proj-0123456789abcdefgh",
+    ],
+)
+def test_redact_secret_in_any_spelling_is_hidden(quoted: str) -> None:
+    assert redact(f"Incorrect API key: {quoted}.") == "Incorrect API key: [secret]."
+
+
+def test_redact_quotation_of_instructions_is_hidden() -> None:
+    for passage in (INSTRUCTIONS, INSTRUCTIONS[:200], INSTRUCTIONS[300:500], INSTRUCTIONS[-100:]):
+        assert "Rule" not in redact(f"Invalid value: '{passage}'")
+    assert redact("Rule 1 is well known.") == "Rule 1 is well known."
+
+
+def test_short_secret_is_not_looked_for() -> None:
+    add_secret("key")
+    assert redact("a key turns") == "a key turns"
+
+
+def test_bounded_secret_across_the_cut_is_hidden() -> None:
+    shown = bounded("x" * 290 + KEY + "y" * 100_000)
+    assert "a-key" not in shown
+    assert len(shown) < 340
+    assert shown.endswith("(100317 characters)")
+
+
+def test_bounded_detail_of_any_value_is_small_and_valid_json() -> None:
+    value: object = {
+        "deep": [[[[[["x"]]]]]],
+        "long": "x" * 100_000,
+        KEY: 10**5000,
+        "nan": float("nan"),
+    }
+    text = json.dumps(bounded_detail(value), allow_nan=False)
+    assert len(text) < 1000
+    assert "odd" not in text
