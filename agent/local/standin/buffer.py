@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from agent.local.audio import BYTES_PER_SAMPLE, SERVICE_RATE
 from agent.local.standin import transcription
 from agent.local.standin.ids import new_id
+from agent.local.standin.item_audio import keep
 from agent.local.standin.items import Item, add
 from agent.local.standin.reply import start_reply
 from agent.local.standin.rules import Refusal
@@ -156,6 +157,7 @@ class InputBuffer:
         }
         item = Item(body)
         add(self._session, item)
+        keep(self._session, item, pcm)
         if listen:
             transcription.listen(self._session, item, pcm)
         return item

@@ -86,6 +86,7 @@ class MessageOutput(_Output):
     async def _speak(self, line: str) -> None:
         reply, session = self._reply, self._reply.session
         output = reply.config["audio"]["output"]
+        self._item.audio_format = format_of(output)
         pieces = await asyncio.to_thread(
             deltas,
             session.options.speak,
@@ -106,6 +107,7 @@ class MessageOutput(_Output):
                 )
             self.emit("response.output_audio.delta", **self._place, delta=piece.audio)
             if not self._item.truncated:
+                self._item.audio_deltas.append(piece.audio)
                 self._item.audio_ms += piece.duration_ms
             session.voice_locked = session.voice_locked or not reply.beside
             self._cut_if_due(number)

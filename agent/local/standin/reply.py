@@ -75,6 +75,7 @@ class Reply:
         """Set once its first delta has been sent, or it has ended without one."""
         self.spent = Spent(self.config["max_output_tokens"])
         self._request = request
+        self._input = _input_items(session, request)
         self._idle = idle
         self._output: MessageOutput | CallOutput | None = None
         self._number = session.replies_made
@@ -132,16 +133,17 @@ class Reply:
         answer = self.session.mind.answer(heard)
         if call is not None and not answer.calls:
             return Answer(calls=(call,))
-        if self.config["tool_choice"] == "none":
-            return replace(answer, calls=())
         return answer
+
+    def _may_call(self) -> set[str]:
+        """The functions that are declared to the model, unless it is told to call none."""
+        if self.config["tool_choice"] == "none":
+            return set()
+        return {str(tool["name"]) for tool in self.config["tools"] if tool["type"] == "function"}
 
     def _heard(self) -> Heard:
         """What the caller and the tools said since the last response."""
-        if "input" in self._request:
-            items = [Item(body) for body in self._request["input"]]
-        else:
-            items = list(self.session.conversation)
+        items = list(self.session.conversation) if self._input is None else self._input
         said: list[str | None] = []
         outputs: dict[str, str] = {}
         tools: dict[str, str] = {}
@@ -159,7 +161,7 @@ class Reply:
                 said.append(item.words)
             elif item.body.get("type") == "function_call_output":
                 outputs[item.body["call_id"]] = item.body["output"] or ""
-        return Heard(said, outputs, tools, greeted, self._idle)
+        return Heard(said, outputs, tools, greeted, self._may_call(), self._idle)
 
     def _end(self, status: str, details: dict[str, Any] | None) -> None:
         session = self.session
@@ -198,6 +200,23 @@ class Reply:
             "usage": None,
             "metadata": self._request.get("metadata"),
         }
+
+
+def _input_items(session: Session, request: dict[str, Any]) -> list[Item] | None:
+    """What a response is to answer instead of the conversation; references are looked up."""
+    if "input" not in request:
+        return None
+    items = []
+    for index, body in enumerate(request["input"]):
+        if body["type"] != "item_reference":
+            items.append(Item(body))
+        elif (found := session.conversation.get(body["id"])) is not None:
+            items.append(replace(found, answered=False))
+        else:
+            # No sentence is recorded; this is the one of conversation.item.truncate.
+            message = f"Item with item_id not found: {body['id']}"
+            raise Refusal("invalid_value", message, param=f"response.input[{index}].id")
+    return items
 
 
 def _overridden(config: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
