@@ -99,6 +99,12 @@ class Conversation:
         return self.before(item)
 
 
+def new_body(session: Session, status: str, **fields: Any) -> dict[str, Any]:
+    """An item as the dialect shows it, with a new id unless one is given."""
+    named = {"object": "realtime.item"} if session.flat else {}
+    return {"id": new_id("item"), **named, "status": status, **fields}
+
+
 def add(session: Session, item: Item, previous_item_id: str | None = None) -> None:
     """Put an item into the conversation and tell the client."""
     before = session.conversation.insert(item, previous_item_id)
@@ -127,7 +133,8 @@ def create(session: Session, event: dict[str, Any]) -> None:
         body.setdefault("call_id", new_id("call"))
     elif body["type"] == "function_call_output":
         _check_call(session, body["call_id"])
-    item = Item({"object": "realtime.item", "status": "completed", **body, "id": item_id})
+    body.pop("object", None)
+    item = Item(new_body(session, **{"status": "completed", **body, "id": item_id}))
     pcm = _take_audio(item.body, format_of(session.config["audio"]["input"]))
     add(session, item, previous_item_id)
     if pcm:
