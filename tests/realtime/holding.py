@@ -16,7 +16,7 @@ from agent.realtime.parameters import with_defaults
 from agent.realtime.watch import Notice
 from agent.realtime.way import Way
 from agent.realtime.wire_session import WireSession
-from tests.realtime.wired import SCRIPT, Client, endpoint
+from tests.realtime.wired import SCRIPT, TOOLS, Client, endpoint
 
 SPEECH = speech.say("hello")
 
@@ -40,7 +40,9 @@ class Line:
     async def start(self, **session: Any) -> None:
         self.client = Client(await self.session.ws_connect(""))
         await self.client.send(
-            "session.update", event_id="first", session={"type": "realtime", **session}
+            "session.update",
+            event_id="first",
+            session={"type": "realtime", "tools": TOOLS, **session},
         )
         await self.client.until("session.updated")
 

@@ -40,6 +40,8 @@ SCRIPT = Script(
     idle="Are you there?",
     otherwise="Pardon?",
 )
+TOOLS: list[Event] = [{"type": "function", "name": "book_table", "parameters": {}}]
+"""What ``SCRIPT`` calls: the stand-in calls no tool that the session has not declared."""
 ALL = [pytest.param(dialect, id=name) for name, dialect in DIALECTS.items()]
 
 
@@ -126,7 +128,8 @@ async def connected(
         address = endpoint(dialect, f"http://127.0.0.1:{line.port}", model)
         session = WireSession([Way(address, with_defaults(given, dialect))])
         client = Client(await session.ws_connect(""))
-        await client.send("session.update", event_id="first", session={"type": "realtime"})
+        settings = {"type": "realtime", "tools": TOOLS}
+        await client.send("session.update", event_id="first", session=settings)
         await client.until("session.updated")
         yield client, server
         await client.close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from agent.local.audio import BYTES_PER_SAMPLE, SERVICE_RATE
 from agent.local.standin import transcription
 from agent.local.standin.ids import new_id
-from agent.local.standin.items import Item, add
+from agent.local.standin.item_audio import keep
+from agent.local.standin.items import Item, add, new_body
 from agent.local.standin.reply import start_reply
 from agent.local.standin.rules import Refusal
 from agent.local.standin.sound import Decoder, format_of
@@ -146,16 +147,11 @@ class InputBuffer:
             item_id=item_id,
             previous_item_id=self._session.conversation.last_id,
         )
-        body = {
-            "id": item_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": [{"type": "input_audio", "transcript": None}],
-        }
-        item = Item(body)
+        content = [{"type": "input_audio", "transcript": None}]
+        fields = {"type": "message", "role": "user", "content": content}
+        item = Item(new_body(self._session, "completed", id=item_id, **fields))
         add(self._session, item)
+        keep(self._session, item, pcm)
         if listen:
             transcription.listen(self._session, item, pcm)
         return item

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from agent.local.standin.dialects import OPENAI_BETA, OPENAI_GA, Dialect
 from agent.local.standin.rules import Refusal, Schema
 
-WRONG_KEY = "invalid"
-"""The one key that is not accepted."""
+WRONG_KEYS = frozenset({"invalid", "null", "undefined", "none"})
+"""Keys that are not accepted: one to try it, and what programs make of a key that is not set."""
 
 BETA_HEADER = "realtime=v1"
 PROTOCOL = "realtime"
@@ -51,6 +51,10 @@ class Hello:
         return in_protocol[0].removeprefix(_PROTOCOL_KEY) if in_protocol else None
 
 
+def is_wrong_key(key: str | None) -> bool:
+    return key is None or key.lower() in WRONG_KEYS
+
+
 class ClosedAfterwards(Exception):
     """Accepted, then told why and closed: OpenAI's way."""
 
@@ -82,7 +86,7 @@ def _admit_openai(dialect: Dialect, hello: Hello, schema: Schema) -> str:
             Refusal(None, "Missing bearer or basic authentication in header", echo_event_id=False),
             3000,
         )
-    if hello.key == WRONG_KEY:
+    if is_wrong_key(hello.key):
         message = (
             f"Incorrect API key provided: {hello.key}. "
             "You can find your API key at https://platform.openai.com/account/api-keys."
@@ -98,7 +102,7 @@ def _admit_openai(dialect: Dialect, hello: Hello, schema: Schema) -> str:
     model = hello.query.get("model", "")
     if hello.query.get("intent") == "transcription":
         raise ClosedAfterwards(_transcription(model), 4000)
-    refusal = _model_refusal(model, schema)
+    refusal = model_refusal(model, schema)
     if refusal is not None and dialect is not OPENAI_BETA:
         raise ClosedAfterwards(refusal, 4000)
     return model
@@ -112,7 +116,7 @@ def _transcription(model: str) -> Refusal:
     return Refusal("invalid_model", message, echo_event_id=False)
 
 
-def _model_refusal(model: str, schema: Schema) -> Refusal | None:
+def model_refusal(model: str, schema: Schema) -> Refusal | None:
     if not model:
         message = (
             "You must provide a model parameter, for example "
@@ -135,7 +139,7 @@ def _model_refusal(model: str, schema: Schema) -> Refusal | None:
 
 
 def _admit_azure(dialect: Dialect, hello: Hello) -> str:
-    if hello.key in {None, WRONG_KEY}:
+    if is_wrong_key(hello.key):
         raise HandshakeRefused(401, "401", "Access denied due to invalid subscription key.")
     if dialect.flat:
         if not hello.query.get("api-version"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.local.standin import transcription
 from agent.local.standin.ids import new_id
+from agent.local.standin.item_audio import keep, with_audio
 from agent.local.standin.rules import Refusal
 from agent.local.standin.sound import Decoder, Format, format_of
 from agent.local.standin.spelling import ga_item
@@ -26,7 +27,12 @@ class Item:
     """Assistant audio sent for it so far, or what a truncation left of it."""
     truncated: bool = False
     """The client cut its audio; nothing is added any more, and its transcript is gone."""
+    audio_deltas: list[str] = field(default_factory=list)
+    """That audio as it was sent, in base64."""
+    audio_format: Format | None = None
     user_audio_seconds: float = 0.0
+    user_pcm: bytes = b""
+    """A user's audio at 24 kHz, as long as it is kept."""
     heard: str | None = None
     """What the model understood of a user's audio, transcribed for the client or not."""
     answered: bool = False
@@ -93,6 +99,12 @@ class Conversation:
         return self.before(item)
 
 
+def new_body(session: Session, status: str, **fields: Any) -> dict[str, Any]:
+    """An item as the dialect shows it, with a new id unless one is given."""
+    named = {"object": "realtime.item"} if session.flat else {}
+    return {"id": new_id("item"), **named, "status": status, **fields}
+
+
 def add(session: Session, item: Item, previous_item_id: str | None = None) -> None:
     """Put an item into the conversation and tell the client."""
     before = session.conversation.insert(item, previous_item_id)
@@ -121,10 +133,12 @@ def create(session: Session, event: dict[str, Any]) -> None:
         body.setdefault("call_id", new_id("call"))
     elif body["type"] == "function_call_output":
         _check_call(session, body["call_id"])
-    item = Item({"object": "realtime.item", "status": "completed", **body, "id": item_id})
+    body.pop("object", None)
+    item = Item(new_body(session, **{"status": "completed", **body, "id": item_id}))
     pcm = _take_audio(item.body, format_of(session.config["audio"]["input"]))
     add(session, item, previous_item_id)
     if pcm:
+        keep(session, item, pcm)
         transcription.listen(session, item, pcm)
 
 
@@ -163,7 +177,7 @@ def retrieve(session: Session, event: dict[str, Any]) -> None:
             f"Error retrieving item: the item with id '{event['item_id']}' does not exist.",
             echo_event_id=False,
         )
-    session.emit("conversation.item.retrieved", item=item.body)
+    session.emit("conversation.item.retrieved", item=with_audio(session, item))
 
 
 def truncate(session: Session, event: dict[str, Any]) -> None:

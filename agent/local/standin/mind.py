@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -43,6 +43,8 @@ class Heard:
     """What was called, by the id of the call."""
     greeted: bool = False
     """The assistant has said something already, be it in another session."""
+    may_call: Collection[str] | None = None
+    """Names of the tools that may be called now; ``None`` for any."""
     idle: bool = False
     """Nothing: the caller has been silent for the session's ``idle_timeout_ms``."""
 
@@ -105,7 +107,7 @@ class ScriptedMind:
             self._greeted = True
             return Answer(line)
         turn = self._turn(heard.said)
-        return self._take(turn) if turn else Answer(self._script.otherwise)
+        return self._take(turn, heard.may_call) if turn else Answer(self._script.otherwise)
 
     def _after(self, call_id: str, tool: str | None) -> str:
         """What to say after a tool, also where another session called it."""
@@ -123,8 +125,10 @@ class ScriptedMind:
                     return turn
         return self._in_order.pop(0) if self._in_order else None
 
-    def _take(self, turn: Turn) -> Answer:
+    def _take(self, turn: Turn, may_call: Collection[str] | None) -> Answer:
         calls: tuple[ToolCall, ...] = ()
+        if turn.call is not None and may_call is not None and turn.call.name not in may_call:
+            return Answer(turn.say or self._script.otherwise, (), turn.after_ms, turn.preamble)
         if turn.call is not None:
             calls = (ToolCall(turn.call.name, json.dumps(turn.call.arguments)),)
             self._then[calls[0].call_id] = turn.then

@@ -6,8 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from agent.local.standin import misbehaviour
-from agent.local.standin.ids import new_id
-from agent.local.standin.items import Item, add
+from agent.local.standin.items import Item, add, new_body
 from agent.local.standin.mind import ToolCall
 from agent.local.standin.sound import deltas, format_of, split_words
 from agent.local.standin.usage import text_tokens
@@ -30,17 +29,13 @@ class Cut(Exception):
 class _Output:
     """An item being put out, from ``output_item.added`` to ``output_item.done``."""
 
-    def __init__(self, reply: Reply, index: int, body: dict[str, Any]) -> None:
+    def __init__(self, reply: Reply, body: dict[str, Any]) -> None:
         self._reply = reply
-        self._index = index
-        self._item = Item(
-            {"id": new_id("item"), "object": "realtime.item", "status": "in_progress", **body}
-        )
+        self._index = len(reply.items)
+        self._item = Item(new_body(reply.session, "in_progress", **body))
         self._item.answered = True
-        self._begun = False
 
-    def _begin(self) -> None:
-        self._begun = True
+    def begin(self) -> None:
         self._reply.items.append(self._item)
         self.emit("response.output_item.added", output_index=self._index, item=self._item.body)
         if not self._reply.beside:
@@ -63,29 +58,32 @@ class _Output:
 class MessageOutput(_Output):
     """An assistant message."""
 
-    def __init__(self, reply: Reply, index: int) -> None:
-        super().__init__(reply, index, {"type": "message", "role": "assistant", "content": []})
+    def __init__(self, reply: Reply, line: str, *, phase: str) -> None:
+        """``phase`` is what models that reason call a message: commentary or final_answer."""
+        named = {"phase": phase} if reply.session.reasons else {}
+        body = {"type": "message", "role": "assistant", "content": [], **named}
+        super().__init__(reply, body)
+        self._line = line
         self._speaks = reply.speaks
         if reply.session.fault("audio-in-text-session"):
             self._speaks = True
         if reply.session.fault("text-in-audio-session"):
             self._speaks = False
         self._said = ""
-        self._place = {"item_id": self._item.id, "output_index": index, "content_index": 0}
+        self._place = {"item_id": self._item.id, "output_index": self._index, "content_index": 0}
 
-    async def run(self, line: str) -> None:
-        """Say or write ``line``; raises ``Cut`` where the response has to end before it does."""
-        self._begin()
-        self.emit("response.content_part.added", **self._place, part=self._part(""))
+    async def run(self) -> None:
+        """Say or write the line; raises ``Cut`` where the response has to end before it does."""
+        self._emit_part("added", "")
         if self._speaks:
-            await self._speak(line)
+            await self._speak(self._line)
         else:
-            await self._write(line)
-        self.end("completed")
+            await self._write(self._line)
 
     async def _speak(self, line: str) -> None:
         reply, session = self._reply, self._reply.session
         output = reply.config["audio"]["output"]
+        self._item.audio_format = format_of(output)
         pieces = await asyncio.to_thread(
             deltas,
             session.options.speak,
@@ -106,6 +104,7 @@ class MessageOutput(_Output):
                 )
             self.emit("response.output_audio.delta", **self._place, delta=piece.audio)
             if not self._item.truncated:
+                self._item.audio_deltas.append(piece.audio)
                 self._item.audio_ms += piece.duration_ms
             session.voice_locked = session.voice_locked or not reply.beside
             self._cut_if_due(number)
@@ -128,40 +127,40 @@ class MessageOutput(_Output):
             raise Cut("content_filter")
 
     def end(self, status: str) -> None:
-        if not self._begun:
-            return
         if self._speaks:
             self.emit("response.output_audio.done", **self._place)
             self.emit("response.output_audio_transcript.done", **self._place, transcript=self._said)
         else:
             self.emit("response.output_text.done", **self._place, text=self._said)
-        self.emit("response.content_part.done", **self._place, part=self._part(self._said))
+        self._emit_part("done", self._said)
         key, kind = ("transcript", "output_audio") if self._speaks else ("text", "output_text")
         said = None if self._item.truncated else self._said
         self._item.body["content"] = [{"type": kind, key: said}]
         self._finish(status)
 
-    def _part(self, said: str) -> dict[str, Any]:
-        if self._speaks:
-            return {"type": "audio", "transcript": said}
-        return {"type": "text", "text": said}
+    def _emit_part(self, change: str, said: str) -> None:
+        kind, key = ("audio", "transcript") if self._speaks else ("text", "text")
+        part = {"type": kind, key: said}
+        dialect = self._reply.session.dialect
+        # Azure names it twice.
+        twice = {"content": part} if dialect.azure and not dialect.flat else {}
+        self.emit(f"response.content_part.{change}", **self._place, part=part, **twice)
 
 
 class CallOutput(_Output):
     """A function call, its arguments streamed."""
 
-    def __init__(self, reply: Reply, index: int, call: ToolCall) -> None:
+    def __init__(self, reply: Reply, call: ToolCall) -> None:
         body = {"type": "function_call", "name": call.name, "call_id": call.call_id}
-        super().__init__(reply, index, {**body, "arguments": ""})
+        super().__init__(reply, {**body, "arguments": ""})
         self._call = call
         self._place = {
             "item_id": self._item.id,
-            "output_index": index,
+            "output_index": self._index,
             "call_id": call.call_id,
         }
 
     async def run(self) -> None:
-        self._begin()
         arguments = self._call.arguments
         for start in range(0, len(arguments), ARGUMENTS_PIECE):
             piece = arguments[start : start + ARGUMENTS_PIECE]
@@ -169,11 +168,8 @@ class CallOutput(_Output):
             self.emit("response.function_call_arguments.delta", **self._place, delta=piece)
             self._item.body["arguments"] += piece
             await asyncio.sleep(0)
-        self.end("completed")
 
     def end(self, status: str) -> None:
-        if not self._begun:
-            return
         self.emit(
             "response.function_call_arguments.done",
             **self._place,

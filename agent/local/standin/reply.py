@@ -75,6 +75,7 @@ class Reply:
         """Set once its first delta has been sent, or it has ended without one."""
         self.spent = Spent(self.config["max_output_tokens"])
         self._request = request
+        self._input = _input_items(session, request)
         self._idle = idle
         self._output: MessageOutput | CallOutput | None = None
         self._number = session.replies_made
@@ -111,20 +112,29 @@ class Reply:
         wait_ms = self.session.options.first_audio_ms + (slow.amount if slow else 0)
         if answer.preamble:
             await asyncio.sleep(wait_ms / 1000)
-            await self._say(answer.preamble)
+            await self._put_out(MessageOutput(self, answer.preamble, phase="commentary"))
             wait_ms = 0
+            if answer.after_ms:
+                self._end_output("completed")
         await asyncio.sleep((wait_ms + answer.after_ms) / 1000)
         if answer.say or not answer.calls:
-            await self._say(answer.say)
+            phase = "commentary" if answer.calls else "final_answer"
+            await self._put_out(MessageOutput(self, answer.say, phase=phase))
         for call in answer.calls:
-            self._output = CallOutput(self, len(self.items), call)
-            await self._output.run()
-            self._output = None
+            await self._put_out(CallOutput(self, call))
+        self._end_output("completed")
 
-    async def _say(self, line: str) -> None:
-        self._output = MessageOutput(self, len(self.items))
-        await self._output.run(line)
-        self._output = None
+    async def _put_out(self, output: MessageOutput | CallOutput) -> None:
+        """Put out an item; it stays open until the next one has begun, or all is said."""
+        output.begin()
+        self._end_output("completed")
+        self._output = output
+        await output.run()
+
+    def _end_output(self, status: str) -> None:
+        if self._output is not None:
+            self._output.end(status)
+            self._output = None
 
     def _decide(self) -> Answer:
         heard = self._heard()
@@ -132,16 +142,17 @@ class Reply:
         answer = self.session.mind.answer(heard)
         if call is not None and not answer.calls:
             return Answer(calls=(call,))
-        if self.config["tool_choice"] == "none":
-            return replace(answer, calls=())
         return answer
+
+    def _may_call(self) -> set[str]:
+        """The functions that are declared to the model, unless it is told to call none."""
+        if self.config["tool_choice"] == "none":
+            return set()
+        return {str(tool["name"]) for tool in self.config["tools"] if tool["type"] == "function"}
 
     def _heard(self) -> Heard:
         """What the caller and the tools said since the last response."""
-        if "input" in self._request:
-            items = [Item(body) for body in self._request["input"]]
-        else:
-            items = list(self.session.conversation)
+        items = list(self.session.conversation) if self._input is None else self._input
         said: list[str | None] = []
         outputs: dict[str, str] = {}
         tools: dict[str, str] = {}
@@ -159,14 +170,12 @@ class Reply:
                 said.append(item.words)
             elif item.body.get("type") == "function_call_output":
                 outputs[item.body["call_id"]] = item.body["output"] or ""
-        return Heard(said, outputs, tools, greeted, self._idle)
+        return Heard(said, outputs, tools, greeted, self._may_call(), self._idle)
 
     def _end(self, status: str, details: dict[str, Any] | None) -> None:
         session = self.session
         self.begun.set()
-        if self._output is not None:
-            self._output.end("incomplete")
-            self._output = None
+        self._end_output("incomplete")
         if self.beside:
             session.others.pop(self.id, None)
         elif session.reply is self:
@@ -175,6 +184,8 @@ class Reply:
         usage = response_usage(
             session.conversation, session.read_items, self.config["instructions"], self.spent
         )
+        if session.reasons:
+            usage["output_token_details"]["reasoning_tokens"] = 0
         if not self.beside:
             session.read_items = {item.id for item in session.conversation}
         done = {**self._resource(status), "status_details": details, "usage": usage}
@@ -185,7 +196,9 @@ class Reply:
 
     def _resource(self, status: str) -> dict[str, Any]:
         output = self.config["audio"]["output"]
+        warmth = {"temperature": self.config["temperature"]} if self.session.flat else {}
         return {
+            **warmth,
             "object": "realtime.response",
             "id": self.id,
             "status": status,
@@ -200,9 +213,29 @@ class Reply:
         }
 
 
+def _input_items(session: Session, request: dict[str, Any]) -> list[Item] | None:
+    """What a response is to answer instead of the conversation; references are looked up."""
+    if "input" not in request:
+        return None
+    items = []
+    for index, body in enumerate(request["input"]):
+        if body["type"] != "item_reference":
+            items.append(Item(body))
+        elif (found := session.conversation.get(body["id"])) is not None:
+            items.append(replace(found, answered=False))
+        else:
+            # No sentence is recorded; this is the one of conversation.item.truncate.
+            message = f"Item with item_id not found: {body['id']}"
+            raise Refusal("invalid_value", message, param=f"response.input[{index}].id")
+    return items
+
+
 def _overridden(config: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """The session's settings with what a response says otherwise."""
-    own = ("output_modalities", "instructions", "tools", "tool_choice", "max_output_tokens")
+    own = (
+        *("output_modalities", "instructions", "tools", "tool_choice", "max_output_tokens"),
+        "temperature",
+    )
     merged = {**config, **{key: request[key] for key in own if request.get(key) is not None}}
     output = request.get("audio", {}).get("output", {})
     merged["audio"] = {**config["audio"], "output": {**config["audio"]["output"], **output}}

@@ -13,6 +13,8 @@ from aiohttp import web
 from agent.errors import LocalError
 from agent.local.ears import Ears
 from agent.local.standin.buffer import InputBuffer
+from agent.local.standin.client_secrets import ClientSecrets
+from agent.local.standin.config import Config
 from agent.local.standin.connection import MAX_FRAME_BYTES, Connection
 from agent.local.standin.dialects import DIALECTS, OPENAI_BETA, Dialect
 from agent.local.standin.faults import Fault, Faults, by_name, parse_fault, parse_faults
@@ -30,6 +32,7 @@ from agent.local.standin.record import Record
 from agent.local.standin.rules import schema_of
 from agent.local.standin.session import Session
 from agent.local.standin.speech_api import SpeechApi
+from agent.local.standin.updates import adopt
 
 FAULT_HEADER = "X-Stand-In-Fault"
 
@@ -43,6 +46,7 @@ class StandIn:
         self.faults: dict[str, Fault] = by_name(self.options.faults)
         """Those of all sessions; may be changed while it runs."""
         self.record = Record(self.options.log)
+        self._secrets = ClientSecrets()
         self._ears = Ears() if self.options.recognise else None
         self._runner: web.AppRunner | None = None
 
@@ -102,6 +106,10 @@ class StandIn:
         guard = control_guard(self.options.host, self.options.allowed_origins)
         app = web.Application(client_max_size=2**20, middlewares=[guard])
         served = [DIALECTS[name] for name in self.options.dialects]
+        for each in served:
+            if not each.flat:
+                issue = partial(self._secrets.handle, each)
+                app.router.add_post(f"{each.path}/client_secrets", issue)
         for path in dict.fromkeys(dialect.path for dialect in served):
             here = [dialect for dialect in served if dialect.path == path]
             app.router.add_get(path, partial(self._connect, here))
@@ -114,6 +122,9 @@ class StandIn:
     async def _connect(self, served: list[Dialect], request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self.options.connect_ms / 1000)
         hello = Hello(request.headers, request.query)
+        secret = self._secrets.find(hello.key)
+        if secret is not None:
+            hello = secret.hello(hello)
         beta = OPENAI_BETA in served and (hello.is_beta or len(served) == 1)
         dialect = OPENAI_BETA if beta else served[0]
         try:
@@ -132,7 +143,8 @@ class StandIn:
             return web.json_response(refusal.body, status=refusal.status)
         except ClosedAfterwards as refusal:
             refused = refusal
-        return await self._serve(request, dialect, model, faults, refused)
+        settings = secret.settings if secret is not None else {}
+        return await self._serve(request, dialect, model, faults, refused, settings)
 
     async def _serve(
         self,
@@ -141,6 +153,7 @@ class StandIn:
         model: str,
         faults: Faults,
         refused: ClosedAfterwards | None,
+        settings: Config,
     ) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
             max_msg_size=MAX_FRAME_BYTES, compress=False, protocols=(PROTOCOL,)
@@ -157,6 +170,7 @@ class StandIn:
             outbox=connection.put,
             hang_up=connection.hang_up,
         )
+        adopt(session, settings)
         session.buffer = InputBuffer(session)
         self.record.opened(session, dict(request.headers))
         if refused is not None:

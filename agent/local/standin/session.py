@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import secrets
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,11 @@ from agent.local.standin.spelling import flat_event
 if TYPE_CHECKING:
     from agent.local.standin.buffer import InputBuffer
     from agent.local.standin.reply import Reply
+
+TEXT_DELTAS = ("transcript.delta", "text.delta", "arguments.delta", "transcription.delta")
+OBFUSCATED_LENGTH = 16
+REASONING_MODEL = re.compile(r"gpt-realtime-2(\.|$)")
+"""Not ``gpt-realtime-2025-08-28``, which is a date."""
 
 Outbox = Callable[[str], None]
 """Takes each server event as JSON, in the client's spelling."""
@@ -81,16 +88,27 @@ class Session:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def emit(self, type: str, **fields: Any) -> None:
-        event: dict[str, Any] | None = {"type": type, "event_id": new_id("event"), **fields}
-        if self.flat and event is not None:
-            event = flat_event(event)
-        if event is not None:
-            # Written out at once: what it refers to may change before it is sent.
-            self._outbox(json.dumps(event))
+        event: dict[str, Any] = {"type": type, "event_id": new_id("event"), **fields}
+        if self.flat:
+            flat = flat_event(event)
+            if flat is None:
+                return
+            event = flat
+        elif type.endswith(TEXT_DELTAS):
+            # Live it makes a delta's length say nothing of its text.
+            fill = OBFUSCATED_LENGTH - len(fields["delta"]) % OBFUSCATED_LENGTH
+            event["obfuscation"] = secrets.token_urlsafe(fill)[:fill]
+        # Written out at once: what it refers to may change before it is sent.
+        self._outbox(json.dumps(event))
 
     def emit_raw(self, text: str) -> None:
         """Send what is no event of the protocol."""
         self._outbox(text)
+
+    @property
+    def reasons(self) -> bool:
+        """Whether the model is one that reasons; a deployment's name is read as its model's."""
+        return not self.flat and bool(REASONING_MODEL.match(self.model))
 
     def fault(self, name: str) -> Fault | None:
         return self.faults.get(name)

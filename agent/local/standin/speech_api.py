@@ -12,7 +12,7 @@ from aiohttp import web
 
 from agent.local.audio import SERVICE_RATE, resample
 from agent.local.speech import Speak
-from agent.local.standin.handshake import WRONG_KEY, Hello
+from agent.local.standin.handshake import Hello, is_wrong_key
 from agent.local.standin.http_json import read_json
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusal import (
@@ -56,7 +56,7 @@ class SpeechApi:
         return web.Response(body=body, content_type=content_type)
 
     async def _wanted(self, request: web.Request) -> dict[str, Any]:
-        if Hello(request.headers, request.query).key in {None, WRONG_KEY}:
+        if is_wrong_key(Hello(request.headers, request.query).key):
             raise Refusal("invalid_api_key", "Incorrect API key provided.")
         try:
             body = await read_json(request)

@@ -102,6 +102,8 @@ def flat_event(event: dict[str, Any]) -> dict[str, Any] | None:
         flat["item"] = _with_content(flat["item"], _FLAT_CONTENT)
     if "response" in flat:
         flat["response"] = flat_settings(flat["response"])
+        # A session calls it max_response_output_tokens, a response does not.
+        flat["response"]["max_output_tokens"] = flat["response"].pop("max_response_output_tokens")
         output = flat["response"].get("output", [])
         flat["response"]["output"] = [_with_content(item, _FLAT_CONTENT) for item in output]
     return flat

@@ -25,6 +25,14 @@ def update(session: Session, event: dict[str, Any]) -> None:
             type="server_error",
         )
     _check_state(session, change)
+    adopt(session, change)
+    session.buffer.configure()
+    rehearse(session)
+    session.emit("session.updated", session=_echo(session))
+
+
+def adopt(session: Session, change: Config) -> None:
+    """Let ``change`` take effect on the session and on what it says."""
     before = session.config
     session.config = merged(before, change)
     if session.config["instructions"] != before["instructions"]:
@@ -33,9 +41,6 @@ def update(session: Session, event: dict[str, Any]) -> None:
             session.config["instructions"],
             recognises=session.ears is not None,
         )
-    session.buffer.configure()
-    rehearse(session)
-    session.emit("session.updated", session=_echo(session))
 
 
 def _check_state(session: Session, change: Config) -> None:

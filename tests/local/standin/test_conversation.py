@@ -17,6 +17,7 @@ from tests.local.standin.client import HEADERS, Event, RawClient, connected, con
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BOOK_TABLE = {"type": "function", "name": "book_table", "parameters": {"type": "object"}}
 OFF: dict[str, Any] = {"input": {"turn_detection": None}}
 
 
@@ -109,7 +110,7 @@ async def test_what_the_state_forbids(
 
 
 async def test_a_tool_is_called_and_its_answer_spoken(server: StandIn) -> None:
-    async with connected(server) as client:
+    async with connected(server, tools=[BOOK_TABLE]) as client:
         await client.send("conversation.item.create", item=typed("Book a table for two."))
         await client.send("response.create")
         done = (await client.until("response.done"))["response"]
@@ -422,3 +423,75 @@ async def test_response_create_takes_null_for_response_and_event_id(
     async with connected(server, dialect) as client:
         await client.send("response.create", event_id=None, response=None)
         assert (await client.until("response.done"))["response"]["status"] == "completed"
+
+
+async def test_item_reference_in_response_input_stands_for_the_item(server: StandIn) -> None:
+    async with connected(server) as client:
+        await client.send("conversation.item.create", item=typed("no thank you", id="a"))
+        request = {"conversation": "none", "input": [{"type": "item_reference", "id": "a"}]}
+        await client.send("response.create", response=request)
+        (answer,) = (await client.until("response.done"))["response"]["output"]
+        assert answer["content"][0]["transcript"] == "Goodbye then."
+        request = {**request, "input": [{"type": "item_reference", "id": "gone"}]}
+        await client.send("response.create", response=request, event_id="e")
+        error = await client.error()
+        assert (error["param"], error["event_id"]) == ("response.input[0].id", "e")
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+async def test_script_calls_only_tools_that_the_session_declares(
+    server: StandIn, choice: str
+) -> None:
+    tools = [] if choice == "auto" else [BOOK_TABLE]
+    async with connected(server, tools=tools, tool_choice=choice) as client:
+        await client.send("conversation.item.create", item=typed("Book a table for two."))
+        await client.send("response.create")
+        (answer,) = (await client.until("response.done"))["response"]["output"]
+        assert answer["content"][0]["transcript"] == "One moment."
+
+
+async def retrieved(client: RawClient, item_id: str) -> Event:
+    await client.send("conversation.item.retrieve", item_id=item_id)
+    (content,) = (await client.until("conversation.item.retrieved"))["item"]["content"]
+    part: Event = content
+    return part
+
+
+@pytest.mark.parametrize("law", [None, "ulaw"])
+async def test_retrieved_item_carries_its_audio(server: StandIn, law: g711.Law | None) -> None:
+    form = {"type": "audio/pcmu"} if law else {"type": "audio/pcm", "rate": SERVICE_RATE}
+    rate = g711.RATE if law else SERVICE_RATE
+
+    def plain(data: bytes) -> bytes:
+        return g711.decode(data, law) if law else data
+
+    audio = {"input": {"turn_detection": None, "format": form}, "output": {"format": form}}
+    async with connected(server, audio=audio) as client:
+        pcm = speech.say("what are your opening hours")
+        sent = g711.encode(resample(pcm, SERVICE_RATE, rate), law) if law else pcm
+        piece = base64.b64encode(sent).decode()
+        await client.send("input_audio_buffer.append", audio=piece)
+        await client.send("input_audio_buffer.commit")
+        said = await retrieved(client, (await client.until("conversation.item.done"))["item"]["id"])
+        heard = plain(base64.b64decode(said["audio"]))
+        assert is_speech(heard)
+        assert seconds_of(heard, rate) == pytest.approx(seconds_of(pcm, SERVICE_RATE), abs=0.1)
+        await client.send("response.create")
+        (answer,) = (await client.until("response.done"))["response"]["output"]
+        deltas = [e["delta"] for e in client.events if e["type"] == "response.output_audio.delta"]
+        whole = b"".join(base64.b64decode(delta) for delta in deltas)
+        assert base64.b64decode((await retrieved(client, answer["id"]))["audio"]) == whole
+        place = {"item_id": answer["id"], "content_index": 0}
+        await client.send("conversation.item.truncate", **place, audio_end_ms=300)
+        cut = plain(base64.b64decode((await retrieved(client, answer["id"]))["audio"]))
+        assert seconds_of(cut, rate) == pytest.approx(0.3, abs=0.01)
+
+
+async def test_audio_of_old_items_is_let_go(server: StandIn) -> None:
+    async with connected(server, audio=OFF) as client:
+        ids = []
+        for _ in range(2):
+            await client.append(silence(40, SERVICE_RATE))
+            await client.send("input_audio_buffer.commit")
+            ids.append((await client.until("conversation.item.done"))["item"]["id"])
+        assert ["audio" in await retrieved(client, item_id) for item_id in ids] == [False, True]

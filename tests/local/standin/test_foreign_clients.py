@@ -69,6 +69,7 @@ async def test_the_openai_package_types_and_calls_a_tool(client: openai.AsyncOpe
                 "type": "realtime",
                 "output_modalities": ["text"],
                 "reasoning": {"effort": "low"},
+                "tools": [{"type": "function", "name": "book_table"}],
             }
         )
         await connection.conversation.item.create(

@@ -1,0 +1,107 @@
+"""``POST …/realtime/client_secrets``: keys for browsers, each with the settings of its sessions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from agent.local.standin.config import Config, default_config, merged
+from agent.local.standin.dialects import Dialect
+from agent.local.standin.handshake import Hello, is_wrong_key, model_refusal
+from agent.local.standin.http_json import read_json
+from agent.local.standin.ids import new_id
+from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
+from agent.local.standin.rules.refusal import not_supported, out_of_range, wrong_type
+
+DEFAULT_SECONDS = 600
+MIN_SECONDS, MAX_SECONDS = 10, 7200
+MAX_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """What a session opened with this key is set to."""
+
+    expires_at: int
+    model: str
+    settings: Config
+
+    def hello(self, hello: Hello) -> Hello:
+        """What a client that brings this key asks for: the secret's model, whatever it names. An
+        expired one is no key."""
+        if time.time() > self.expires_at:
+            return Hello({"Authorization": "Bearer invalid"}, hello.query)
+        return Hello(hello.headers, {**hello.query, "model": self.model})
+
+
+class ClientSecrets:
+    """Those that were issued, the last thousand of them."""
+
+    def __init__(self) -> None:
+        self._issued: dict[str, ClientSecret] = {}
+
+    def find(self, key: str | None) -> ClientSecret | None:
+        """The secret that ``key`` is; ``None`` for any other key."""
+        return self._issued.get(key or "")
+
+    async def handle(self, dialect: Dialect, request: web.Request) -> web.Response:
+        if is_wrong_key(Hello(request.headers, request.query).key):
+            refusal = Refusal("invalid_api_key", "Incorrect API key provided.")
+            return web.json_response({"error": refusal.as_error(None)}, status=401)
+        try:
+            secret = _secret(dialect, await _body(request))
+        except Refusal as refusal:
+            return web.json_response({"error": refusal.as_error(None)}, status=400)
+        value = f"ek_{new_id('')[1:]}"
+        self._issued[value] = secret
+        while len(self._issued) > MAX_KEPT:
+            self._issued.pop(next(iter(self._issued)))
+        config = merged(default_config(new_id("sess"), secret.model, flat=False), secret.settings)
+        shown = {"value": value, "expires_at": secret.expires_at, "session": config}
+        return web.json_response(shown)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    if not request.can_read_body:
+        return {}
+    try:
+        body = await read_json(request)
+    except ValueError:
+        raise Refusal(None, "We could not parse the JSON body of your request.") from None
+    if not isinstance(body, dict):
+        raise Refusal(None, "We expected the body of your request to be a JSON object.")
+    return body
+
+
+def _secret(dialect: Dialect, body: dict[str, Any]) -> ClientSecret:
+    settings = body.get("session") or {"type": "realtime", "model": "gpt-realtime"}
+    schema = schema_of(dialect.name)
+    model = settings.get("model", "") if isinstance(settings, dict) else ""
+    event = {"type": "session.update", "session": settings}
+    judge_event(event, schema, Context(str(model)))
+    refusal = None if dialect.azure and model else model_refusal(model, schema)
+    if refusal is not None:
+        raise refusal
+    return ClientSecret(int(time.time()) + _seconds(body.get("expires_after")), model, settings)
+
+
+def _seconds(expires_after: Any) -> int:
+    if expires_after is None:
+        return DEFAULT_SECONDS
+    if not isinstance(expires_after, dict):
+        raise wrong_type("expires_after", "an object", expires_after)
+    anchor = expires_after.get("anchor", "created_at")
+    if anchor != "created_at":
+        raise not_supported("expires_after.anchor", str(anchor), ["created_at"])
+    seconds = expires_after.get("seconds", DEFAULT_SECONDS)
+    place = "expires_after.seconds"
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        raise wrong_type(place, "an integer", seconds)
+    if seconds < MIN_SECONDS:
+        raise out_of_range(place, seconds, MIN_SECONDS, integer=True, above=False)
+    if seconds > MAX_SECONDS:
+        raise out_of_range(place, seconds, MAX_SECONDS, integer=True, above=True)
+    return seconds
