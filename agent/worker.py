@@ -23,6 +23,7 @@ from agent.errors import SettingsError
 from agent.forkserver import OUR_PRELOAD
 from agent.realtime.io_loop import io_loop
 from agent.server import Server
+from agent.session import load_detector
 from agent.settings import Settings
 
 
@@ -36,7 +37,10 @@ def _settings_or_exit() -> Settings:
     return settings
 
 
-def _server(settings: Settings) -> Server:
+def create_server(settings: Settings) -> Server:
+    """The worker as it is to be run: it dispatches a call again whose process died, says how many
+    calls are left when it drains, and keeps job processes from a SIGTERM to its group. For a
+    module of your own, as in examples/restaurant.py."""
     options: dict[str, Any] = {}
     if settings.agent_http_port is not None:
         options["port"] = settings.agent_http_port
@@ -60,10 +64,11 @@ def prewarm(process: JobProcess) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     io_loop().warm()
+    load_detector(settings)
 
 
 settings = _settings_or_exit()
-server = _server(settings)
+server = create_server(settings)
 
 
 @server.rtc_session(agent_name=settings.livekit_agent_name)

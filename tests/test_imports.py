@@ -63,6 +63,8 @@ LAYERS = (
     ),
     ("agent.session",),
     ("agent.multimodal",),
+    ("agent.api_requests", "agent.attributes"),
+    ("agent.early_audio",),
     ("agent.rooms",),
     ("agent.ending",),
     ("agent.call", "agent.server"),
