@@ -11,6 +11,7 @@ from pathlib import Path
 from livekit import api, rtc
 from livekit.agents import JobContext
 from livekit.agents.llm import Tool, Toolset
+from livekit.agents.voice.agent_session import RecordingOptions
 from livekit.agents.voice.room_io import RoomOptions
 
 from agent.api_requests import ApiRequestError, send_request
@@ -65,6 +66,11 @@ async def handle_call(
     """
     attributes = RoomAttributes(ctx.room)
     async with ended_if_it_fails(ctx, attributes):
+        if not settings.agent_record_to_cloud:
+            # Otherwise the log of a call that never comes to a session would be uploaded.
+            ctx.init_recording(
+                RecordingOptions(audio=False, traces=False, logs=False, transcript=False)
+            )
         overridden = take_metadata(ctx.job.metadata, settings)
         _log(overridden.problems)
         if overridden.problems:
@@ -108,10 +114,12 @@ async def _handle(
 
     session = agent_session(settings, wire, telephone=_is_telephone(caller))
     CallEnd(ctx, caller, session, attributes, on_error=notices.tell_lost)
-    started = agent()
+    if settings.agent_turn_taking == PUSH_TO_TALK:
+        PushToTalk(session, caller.identity).start(ctx.room.local_participant)
+    first_agent = agent()
     early_audio.hand_over()
     await session.start(
-        started,
+        first_agent,
         room=ctx.room,
         room_options=RoomOptions(participant_identity=caller.identity),
         # Upstream's remote control answers anybody in the room: it tells the instructions, the
@@ -121,8 +129,6 @@ async def _handle(
         # Left out, the LiveKit Cloud project decides whether audio and transcripts are uploaded.
         record=settings.agent_record_to_cloud,
     )
-    if settings.agent_turn_taking == PUSH_TO_TALK:
-        PushToTalk(session, caller.identity).start(ctx.room.local_participant)
     await until_listened_to(session)
 
 

@@ -19,9 +19,9 @@ Answer = Callable[[web.Request], web.StreamResponse]
 
 
 @asynccontextmanager
-async def livekit_api(*answers: Answer) -> AsyncIterator[tuple[api.LiveKitAPI, list[str]]]:
-    """LiveKit's HTTP API: each request is answered by the next of ``answers``, the last one
-    repeats. Also the names of the methods that were called."""
+async def api_server(*answers: Answer) -> AsyncIterator[tuple[str, list[str]]]:
+    """LiveKit's HTTP API, its URL: each request is answered by the next of ``answers``, the last
+    one repeats. Also the names of the methods that were called."""
     called: list[str] = []
     over = asyncio.Event()
 
@@ -40,12 +40,20 @@ async def livekit_api(*answers: Answer) -> AsyncIterator[tuple[api.LiveKitAPI, l
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    async with api.LiveKitAPI(f"ws://127.0.0.1:{port}", "key", "secret" * 8) as client:
-        try:
-            yield client, called
-        finally:
-            over.set()
-            await runner.cleanup()
+    try:
+        yield f"ws://127.0.0.1:{port}", called
+    finally:
+        over.set()
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def livekit_api(*answers: Answer) -> AsyncIterator[tuple[api.LiveKitAPI, list[str]]]:
+    async with (
+        api_server(*answers) as (url, called),
+        api.LiveKitAPI(url, "key", "secret" * 8) as client,
+    ):
+        yield client, called
 
 
 def ok(_: web.Request) -> web.StreamResponse:

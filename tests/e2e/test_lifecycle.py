@@ -99,13 +99,18 @@ async def test_room_with_machines_only_ends_the_job(without_model: Worker) -> No
         await without_model.until("no caller came", 5)
 
 
-async def test_first_connection_that_fails_is_told_to_the_client(without_model: Worker) -> None:
+async def test_first_connection_that_fails_is_told_to_the_client_and_nothing_is_recorded(
+    without_model: Worker,
+) -> None:
     caller = without_model.called("no-model")
     heard = attributes_heard(caller)
     async with caller:
         await asyncio.wait_for(caller.ended.wait(), 20)
     assert "127.0.0.1" in json.loads(heard["agent.connection_lost"])["reason"]
     assert json.loads(heard["agent.call_ended"]) == {"reason": "error"}
+    recorded = await without_model.until("recorded: ")
+    for kind in ("audio", "traces", "logs", "transcript"):
+        assert f"'{kind}': False" in recorded
     await until_gone(without_model.livekit, "no-model")
 
 
