@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from livekit import api, rtc
 from livekit.agents import JobContext
 from livekit.agents.llm import Tool, Toolset
+from livekit.agents.voice.agent_session import RecordingOptions
 from livekit.agents.voice.room_io import RoomOptions
 
-from agent.ending import CallEnd, ended_if_it_fails
+from agent.api_requests import ApiRequestError, send_request
+from agent.attributes import RoomAttributes, bounded_json
+from agent.early_audio import PreConnectAudio
+from agent.ending import ENDED, CallEnd, end_job, ended_if_it_fails
 from agent.errors import Problem
 from agent.fallback import ways
 from agent.instructions import load_instructions
@@ -24,9 +28,9 @@ from agent.overrides import summary, take_metadata
 from agent.realtime.link import open_socket
 from agent.realtime.watch import Notice
 from agent.realtime.wire_session import WireSession
-from agent.redaction import add_secret, bounded, bounded_detail
-from agent.rooms import PERSON_KINDS, close_room
-from agent.session import agent_session, local_gate
+from agent.redaction import add_secret, bounded_detail
+from agent.rooms import PERSON_KINDS, earlier_agent
+from agent.session import agent_session, load_detector, local_gate
 from agent.settings import Settings
 from agent.voice.greeting import Greeting, load_greeting
 from agent.voice.listener import until_listened_to
@@ -39,36 +43,68 @@ PROBLEMS = "agent.problems"
 """The agent participant's attribute that tells what of the job's metadata does not hold: a JSON
 list of objects as `agent check --json` prints them."""
 MAX_PROBLEMS = 20
-"""Told in the attribute, to stay within LiveKit's 64 KiB."""
-MAX_NOTICE_CHARACTERS = 4000
-"""Of an attribute that tells of a notice; LiveKit holds 64 KiB of attributes a participant."""
+"""Told in the attribute, one by one; the log has a few and their number."""
+MAX_PROBLEMS_BYTES = 16_384
+CONNECTION_LOST = "connection_lost"
+"""Name of the wire's notice that there is no connection any more, and none to be had."""
+CALLER_WAIT_SECONDS = 60.0
+"""How long a job waits for a person to be in its room. Machines do not count: an agent beside a
+recorder alone would wait for as long as that records."""
 
 
 async def handle_call(
-    ctx: JobContext, settings: Settings, *, tools: Sequence[Tool | Toolset] = ()
+    ctx: JobContext,
+    settings: Settings,
+    *,
+    tools: Sequence[Tool | Toolset] = (),
+    make_agent: Callable[..., MultimodalAgent] = MultimodalAgent,
+    caller_wait_seconds: float = CALLER_WAIT_SECONDS,
 ) -> None:
     """Answer the caller of ``ctx``'s room, and see to it that the end of the session is the
-    end of the job and of the room. ``tools`` are what the agent may call."""
+    end of the job and of the room.
+
+    ``tools`` are what the agent may call. ``make_agent`` is ``MultimodalAgent`` or a subclass. The
+    job ends if nobody has joined within ``caller_wait_seconds``.
+    """
     give_api(ctx, settings)
-    async with ended_if_it_fails(ctx):
-        await _handle(ctx, settings, tools)
-
-
-async def _handle(ctx: JobContext, settings: Settings, tools: Sequence[Tool | Toolset]) -> None:
     for secret in settings.secrets():
         add_secret(secret)
     limits = LogLimits.install()
     ctx.add_shutdown_callback(limits.report)
-    overridden = take_metadata(ctx.job.metadata, settings)
-    for line in summary(overridden.problems):
-        logger.error("%s", line)
-    if overridden.problems and settings.agent_on_invalid_override == "reject":
-        await _reject(ctx, overridden.problems)
-        return
-    settings = overridden.settings
-    # The model and the room take a quarter of a second each: they are connected side by side.
+    attributes = RoomAttributes(ctx.room)
+    async with ended_if_it_fails(ctx, attributes):
+        if not settings.agent_record_to_cloud:
+            # Otherwise the log of a call that never comes to a session would be uploaded.
+            ctx.init_recording(
+                RecordingOptions(audio=False, traces=False, logs=False, transcript=False)
+            )
+        overridden = take_metadata(ctx.job.metadata, settings)
+        for line in summary(overridden.problems):
+            logger.error("%s", line)
+        if overridden.problems:
+            attributes.put(PROBLEMS, _as_dicts(overridden.problems), max_bytes=MAX_PROBLEMS_BYTES)
+            if settings.agent_on_invalid_override == "reject":
+                await _reject(ctx, overridden.problems, attributes)
+                return
+
+        def agent() -> MultimodalAgent:
+            return _agent(overridden.settings, tools, make_agent)
+
+        await _handle(ctx, overridden.settings, attributes, agent, caller_wait_seconds)
+
+
+async def _handle(
+    ctx: JobContext,
+    settings: Settings,
+    attributes: RoomAttributes,
+    agent: Callable[[], MultimodalAgent],
+    caller_wait_seconds: float,
+) -> None:
+    # The model and the room take a quarter of a second each, and so does a detector that has not
+    # been loaded before: all three at the same time.
     opening = asyncio.create_task(open_socket(settings.endpoint))
-    notices = Notices(ctx.room)
+    loading = asyncio.create_task(asyncio.to_thread(load_detector, settings))
+    notices = Notices(attributes)
     wire = WireSession(
         ways(settings),
         opening=opening,
@@ -77,31 +113,45 @@ async def _handle(ctx: JobContext, settings: Settings, tools: Sequence[Tool | To
     )
     ctx.add_shutdown_callback(wire.aclose)
 
-    caller = await _caller(ctx)
+    early_audio = PreConnectAudio(ctx.room)
+    caller = await _caller(ctx, caller_wait_seconds)
+    await loading
     if caller is None:
-        ctx.shutdown("no caller came")
         return
-    if overridden.problems:
-        await ctx.room.local_participant.set_attributes(_as_attribute(overridden.problems))
     ctx.log_context_fields = {"room": ctx.room.name, "caller": caller.identity}
 
     session = agent_session(settings, wire, telephone=_is_telephone(caller))
-    CallEnd(ctx, caller, session)
-    await session.start(
-        MultimodalAgent(
-            instructions=settings.session["instructions"]
-            or load_instructions(settings.agent_persona),
-            welcome=settings.agent_welcome,
-            verbatim=settings.agent_welcome_verbatim,
-            greeting=_stored_greeting(settings),
-            tools=list(tools),
-        ),
-        room=ctx.room,
-        room_options=RoomOptions(participant_identity=caller.identity),
-    )
+    CallEnd(ctx, caller, session, attributes, on_error=notices.tell_lost)
     if settings.agent_turn_taking == PUSH_TO_TALK:
         PushToTalk(session, caller.identity).start(ctx.room.local_participant)
+    first_agent = agent()
+    early_audio.hand_over()
+    await session.start(
+        first_agent,
+        room=ctx.room,
+        room_options=RoomOptions(participant_identity=caller.identity),
+        # Upstream's remote control answers anybody in the room: it tells the instructions, the
+        # tools and the history, and takes input. Simulations need it. So does the console, which
+        # has it whatever is said here.
+        session_host=ctx.simulation_context() is not None,
+        # Left out, the LiveKit Cloud project decides whether audio and transcripts are uploaded.
+        record=settings.agent_record_to_cloud,
+    )
     await until_listened_to(session)
+
+
+def _agent(
+    settings: Settings,
+    tools: Sequence[Tool | Toolset],
+    make_agent: Callable[..., MultimodalAgent],
+) -> MultimodalAgent:
+    return make_agent(
+        instructions=settings.session["instructions"] or load_instructions(settings.agent_persona),
+        welcome=settings.agent_welcome,
+        verbatim=settings.agent_welcome_verbatim,
+        greeting=_stored_greeting(settings),
+        tools=list(tools),
+    )
 
 
 def _stored_greeting(settings: Settings) -> Greeting | None:
@@ -109,32 +159,58 @@ def _stored_greeting(settings: Settings) -> Greeting | None:
     return load_greeting(Path(audio)) if audio else None
 
 
-async def _reject(ctx: JobContext, problems: Sequence[Problem]) -> None:
+async def _reject(ctx: JobContext, problems: Sequence[Problem], attributes: RoomAttributes) -> None:
     """Say what is wrong where the caller's side can read it, and close the room: a caller is
     not left alone in it."""
     await ctx.connect()
-    attribute = _as_attribute(problems)
-    await ctx.room.local_participant.set_attributes(attribute)
-    metadata = json.dumps({"rejected": json.loads(attribute[PROBLEMS])})
+    attributes.put(ENDED, {"reason": "rejected"})
+    await attributes.flush()
+    metadata = bounded_json({"rejected": _as_dicts(problems)}, MAX_PROBLEMS_BYTES)
     request = api.UpdateRoomMetadataRequest(room=ctx.room.name, metadata=metadata)
-    await ctx.api.room.update_room_metadata(request)
-    await close_room(ctx.api.room, ctx.room.name, besides=None)
-    ctx.shutdown("the job's metadata was rejected")
-
-
-def _as_attribute(problems: Sequence[Problem]) -> dict[str, str]:
-    """The attribute that tells of ``problems``, within LiveKit's bound on its length."""
-    told = [bounded_detail(problem.as_dict()) for problem in problems[:MAX_PROBLEMS]]
-    return {PROBLEMS: json.dumps(told)}
-
-
-async def _caller(ctx: JobContext) -> rtc.RemoteParticipant | None:
-    """The first person in the room; ``None`` where the room closes before one has come."""
-    await ctx.connect()
     try:
-        return await ctx.wait_for_participant(kind=PERSON_KINDS)
-    except RuntimeError:
+        await send_request(lambda: ctx.api.room.update_room_metadata(request))
+    except ApiRequestError as error:
+        logger.warning("the room's metadata could not be set: %s", error)
+    await end_job(ctx, "the job's metadata was rejected", besides=None)
+
+
+def _as_dicts(problems: Sequence[Problem]) -> list[dict[str, str | None]]:
+    return [bounded_detail(problem.as_dict()) for problem in problems[:MAX_PROBLEMS]]
+
+
+async def _caller(ctx: JobContext, within: float) -> rtc.RemoteParticipant | None:
+    """The first person in the room; ``None`` where this job has none to wait for, and has been
+    ended: the room closes, nobody comes in time, or another agent of this name serves it."""
+    await ctx.connect()
+    earlier = await _earlier_agent(ctx)
+    if earlier is not None:
+        logger.warning(
+            "two dispatches of '%s' in room '%s': '%s' was there first, this one leaves",
+            *(ctx.job.agent_name, ctx.room.name, earlier),
+        )
+        ctx.shutdown("another agent of this name is in the room")
         return None
+    try:
+        async with asyncio.timeout(within):
+            return await ctx.wait_for_participant(kind=PERSON_KINDS)
+    except TimeoutError:
+        logger.warning("no person joined room '%s' within %g s", ctx.room.name, within)
+    except RuntimeError:  # the room has closed
+        pass
+    ctx.shutdown("no caller came")
+    return None
+
+
+async def _earlier_agent(ctx: JobContext) -> str | None:
+    if ctx.is_fake_job():
+        return None
+    try:
+        resumed = json.loads(ctx.job.metadata or "{}")["resumed"]["job"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        resumed = ""
+    # The agent whose process died may be listed still; this one takes its place.
+    ignored = f"agent-{resumed}"
+    return await earlier_agent(ctx.api.room, ctx.room, ctx.job.agent_name, ignored=ignored)
 
 
 def _is_telephone(participant: rtc.Participant) -> bool:
@@ -146,24 +222,15 @@ class Notices:
     for each kind, such as ``agent.response_incomplete``, with a JSON object: that of the latest.
     """
 
-    def __init__(self, room: rtc.Room) -> None:
-        self._room = room
-        self._unsent: dict[str, str] = {}
-        self._sending: asyncio.Task[None] | None = None
+    def __init__(self, attributes: RoomAttributes) -> None:
+        self._attributes = attributes
+        self._told_of_loss = False
 
     def tell(self, notice: Notice) -> None:
-        value = json.dumps(notice.detail, default=str)
-        if len(value) > MAX_NOTICE_CHARACTERS:
-            value = json.dumps({"too_long": bounded(value)})
-        self._unsent[f"agent.{notice.name}"] = value
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send())
+        self._told_of_loss |= notice.name == CONNECTION_LOST
+        self._attributes.put(f"agent.{notice.name}", notice.detail)
 
-    async def _send(self) -> None:
-        """Set what has been told, one request at a time however fast notices come."""
-        while self._unsent:
-            attributes, self._unsent = self._unsent, {}
-            try:
-                await self._room.local_participant.set_attributes(attributes)
-            except Exception as error:  # the room may be gone; the log has it all the same
-                logger.debug("an attribute could not be set: %s", error)
+    def tell_lost(self, reason: str) -> None:
+        """Tell why the connection to the model is gone for good, unless the wire has done so."""
+        if not self._told_of_loss:
+            self.tell(Notice(CONNECTION_LOST, {"reason": reason}, logging.ERROR))

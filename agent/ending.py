@@ -6,13 +6,14 @@ import asyncio
 import logging
 import multiprocessing
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from multiprocessing.util import Finalize
 
 from livekit import rtc
-from livekit.agents import AgentSession, CloseEvent, JobContext
+from livekit.agents import AgentSession, CloseEvent, CloseReason, JobContext
 
+from agent.attributes import RoomAttributes
 from agent.rooms import close_room
 
 logger = logging.getLogger("agent.call")
@@ -21,11 +22,25 @@ FAILED_EXIT = 10
 """Exit code of a job process whose call has failed, and has been ended."""
 RETURN_SECONDS = 10.0
 """Given to a caller who was moved or came twice, to be there again."""
+CLOSE_SECONDS = 6.0
+"""How long the room is tried to be closed once the agent has left it. Upstream kills the process
+ten seconds after that."""
+ENDED = "agent.call_ended"
+"""The agent participant's attribute that tells what ended the call: a JSON object with a
+``reason``, one of livekit-agents' close reasons or ``failed``."""
 
 _Reason = rtc.DisconnectReason
 _UPSTREAMS = {_Reason.CLIENT_INITIATED, _Reason.ROOM_DELETED, _Reason.USER_REJECTED}
 """Upstream closes the session for these, and for no other (1.8.9)."""
-_RETURNS = {_Reason.DUPLICATE_IDENTITY, _Reason.STATE_MISMATCH, _Reason.MIGRATION}
+_RETURNS = {
+    _Reason.DUPLICATE_IDENTITY,
+    _Reason.STATE_MISMATCH,
+    _Reason.MIGRATION,
+    # What livekit-server 1.13 tells the others of a participant that another one of the same
+    # identity has replaced: a second tab, a page that was loaded again.
+    _Reason.UNKNOWN_REASON,
+    None,
+}
 
 
 class CallEnd:
@@ -38,11 +53,20 @@ class CallEnd:
     """
 
     def __init__(
-        self, ctx: JobContext, caller: rtc.RemoteParticipant, session: AgentSession[None]
+        self,
+        ctx: JobContext,
+        caller: rtc.RemoteParticipant,
+        session: AgentSession[None],
+        attributes: RoomAttributes,
+        *,
+        on_error: Callable[[str], None] | None = None,
     ) -> None:
+        """``on_error`` is given the text of an error that has closed the session."""
         self._ctx = ctx
         self._caller = caller.identity
         self._session = session
+        self._attributes = attributes
+        self._on_error = on_error
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
         session.on("close", self._on_session_close)
@@ -51,12 +75,17 @@ class CallEnd:
     def _on_session_close(self, event: CloseEvent) -> None:
         if not self._ended:
             self._ended = True
-            self._spawn(self._end(event.reason.value))
+            self._spawn(self._end(event))
 
-    async def _end(self, reason: str) -> None:
-        logger.info("the session has closed: %s", reason)
-        await close_room(self._ctx.api.room, self._ctx.room.name, besides=self._caller)
-        self._ctx.shutdown(reason)
+    async def _end(self, event: CloseEvent) -> None:
+        logger.info("the session has closed: %s", event.reason.value)
+        error = getattr(event.error, "error", event.error)
+        if error is not None and self._on_error is not None:
+            self._on_error(str(error))
+        if event.reason is not CloseReason.PARTICIPANT_DISCONNECTED:
+            self._attributes.put(ENDED, {"reason": event.reason.value})
+        await self._attributes.flush()
+        await end_job(self._ctx, event.reason.value, besides=self._caller)
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         reason = participant.disconnect_reason
@@ -78,19 +107,38 @@ class CallEnd:
         task.add_done_callback(self._tasks.discard)
 
 
+async def end_job(ctx: JobContext, reason: str, *, besides: str | None) -> None:
+    """Close the room as ``close_room`` does and end the job, whatever LiveKit's HTTP API does.
+
+    Where it does not answer, the agent leaves all the same, and the room is tried to be closed for
+    another ``CLOSE_SECONDS``.
+    """
+    room = ctx.room.name or ctx.job.room.name
+
+    async def close_later() -> None:
+        await close_room(ctx.api.room, room, besides=besides, within=CLOSE_SECONDS)
+
+    try:
+        if not ctx.is_fake_job() and not await close_room(ctx.api.room, room, besides=besides):
+            ctx.add_shutdown_callback(close_later)
+    finally:
+        ctx.shutdown(reason)
+
+
 @asynccontextmanager
-async def ended_if_it_fails(ctx: JobContext) -> AsyncIterator[None]:
+async def ended_if_it_fails(ctx: JobContext, attributes: RoomAttributes) -> AsyncIterator[None]:
     """What fails in here ends the call and fails the job. Upstream logs it, leaves the caller
     alone with a silent agent, and tells the server that all went well (1.8.9, defect D21)."""
     try:
         yield
     except Exception:
         logger.exception("the call failed")
-        await close_room(ctx.api.room, ctx.room.name or ctx.job.room.name, besides=None)
         if multiprocessing.parent_process() is not None:
             # The exit code is what tells of a failed job; this runs after everything else.
             Finalize(None, _exit, exitpriority=-100)
-        ctx.shutdown("the call failed")
+        attributes.put(ENDED, {"reason": "failed"})
+        await attributes.flush()
+        await end_job(ctx, "the call failed", besides=None)
 
 
 def _exit() -> None:

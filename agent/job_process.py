@@ -16,6 +16,7 @@ from livekit.agents import JobContext, JobProcess
 from livekit.agents.utils import http_context
 
 from agent.realtime.io_loop import io_loop
+from agent.session import load_detector
 from agent.settings import LiveKitSettings, Settings
 
 _given: list[Settings] = []
@@ -42,6 +43,7 @@ class Prewarm:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         io_loop().warm()
+        load_detector(self._settings)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _in_job_process, (self._settings,)

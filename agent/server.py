@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextvars import ContextVar
 from typing import Any
 
 from livekit import api
@@ -12,8 +13,12 @@ from livekit.agents import AgentServer
 from livekit.agents.ipc.job_executor import JobExecutor, JobStatus
 from livekit.agents.job import RunningJobInfo
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
+from livekit.agents.worker import ServerEnvOption
+from livekit.protocol import agent
+from livekit.protocol.agent import WorkerStatus
 
 from agent import forkserver
+from agent.api_requests import ApiRequestError, send_request
 from agent.ending import FAILED_EXIT
 from agent.rooms import close_room, people
 from agent.settings import LiveKitSettings
@@ -23,6 +28,12 @@ logger = logging.getLogger("agent.worker")
 RESUMED = "resumed"
 """Key of a job's metadata: the call goes on from another job, whose process died."""
 TELL_SECONDS = 10.0
+RESCUE_SECONDS = 10.0
+"""How long each request of a rescue is repeated while LiveKit's API is away."""
+
+
+_offered_room: ContextVar[str] = ContextVar("offered_room", default="")
+"""The room of the job that the worker is being offered in the current task."""
 
 
 class Server(AgentServer):
@@ -68,6 +79,42 @@ class Server(AgentServer):
             await asyncio.sleep(0.5)
             waited += 0.5
 
+    async def _answer_availability(
+        self, msg: agent.AvailabilityRequest, *, received_at: float | None = None
+    ) -> None:
+        """Upstream's answer to a job that is offered, which names the room in a refusal."""
+        _offered_room.set(msg.job.room.name)
+        await super()._answer_availability(msg, received_at=received_at)
+
+    def _is_available(self) -> bool:
+        """Upstream's decision whether to take a job. A refusal was told nobody."""
+        is_available = super()._is_available()
+        if not is_available:
+            logger.warning(
+                "the call in room '%s' was refused: %s", _offered_room.get(), self._why_refused()
+            )
+        return is_available
+
+    async def _update_worker_status(self) -> None:
+        """Upstream's report of the load to the server, which offers no calls to a full worker and
+        drops those for which it finds no other."""
+        before = self._previous_status
+        await super()._update_worker_status()
+        if self._previous_status != before and self._previous_status == WorkerStatus.WS_FULL:
+            logger.warning(
+                "the worker is full (%s): LiveKit offers it no calls, and drops those for which"
+                " there is no other worker",
+                self._why_refused(),
+            )
+
+    def _why_refused(self) -> str:
+        calls = f"{len(self.active_jobs)} calls"
+        if self.draining:
+            return f"the worker is draining, with {calls} left"
+        threshold = ServerEnvOption.getvalue(self._load_threshold, self._devmode)
+        load = self._get_effective_load()
+        return f"{calls}, load {load:.2f}, no more are taken from {threshold:.2f} on"
+
     async def _update_job_status(self, proc: JobExecutor) -> None:
         """Upstream's own report of a job to the server, which it makes of every process that has
         ended, too. There is no public way to be told of one."""
@@ -92,23 +139,28 @@ class Server(AgentServer):
             self._livekit.livekit_url, self._livekit.livekit_api_key, secret
         ) as livekit:
             try:
-                identity = info.accept_arguments.identity
-                gone = api.RoomParticipantIdentity(room=room, identity=identity)
-                await livekit.room.remove_participant(gone)
-            except api.ServerError as error:
-                logger.debug("the dead agent was gone already: %s", error.message)
+                gone = api.RoomParticipantIdentity(
+                    room=room, identity=info.accept_arguments.identity
+                )
+                await send_request(
+                    lambda: livekit.room.remove_participant(gone), within=RESCUE_SECONDS
+                )
+            except ApiRequestError as error:
+                logger.debug("the dead agent could not be removed: %s", error)
             try:
                 metadata = self._resumed(room, job.metadata, job.id)
-                if metadata is None or not await people(livekit.room, room):
-                    await close_room(livekit.room, room, besides=None)
+                if metadata is None or not await people(livekit.room, room, within=RESCUE_SECONDS):
+                    await close_room(livekit.room, room, besides=None, within=RESCUE_SECONDS)
                     return
                 request = api.CreateAgentDispatchRequest(
                     agent_name=job.agent_name, room=room, metadata=metadata
                 )
-                await livekit.agent_dispatch.create_dispatch(request)
+                await send_request(
+                    lambda: livekit.agent_dispatch.create_dispatch(request), within=RESCUE_SECONDS
+                )
                 logger.info("the call is dispatched again: %s", room)
-            except api.ServerError as error:
-                logger.error("the call could not be dispatched again: %s", error.message)
+            except ApiRequestError as error:
+                logger.error("the call in '%s' could not be dispatched again: %s", room, error)
 
     def _resumed(self, room: str, metadata: str, job_id: str) -> str | None:
         """The metadata of the next job; ``None`` where this one was the second already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from livekit.agents import (
@@ -89,6 +90,13 @@ def local_gate(settings: Settings) -> Gate | None:
     )
 
 
+def load_detector(settings: Settings) -> None:
+    """Load what hears who speaks, where the worker is to; it takes a third of a second."""
+    if settings.agent_turn_taking == LOCAL:
+        _detector(preset(settings.agent_turn_taking_preset))
+
+
+@cache
 def _detector(numbers: Preset) -> vad.VAD:
     # Loaded where it is used alone: it is 30 MB.
     from agent.voice.detector import detector

@@ -170,6 +170,11 @@ class Settings(LiveKitSettings):
         description="What to do with a call whose metadata is wrong: answer it with the worker's"
         " own value, or refuse it",
     )
+    agent_record_to_cloud: bool = Field(
+        False,
+        description="Upload the audio, transcripts, traces and logs of calls to LiveKit Cloud,"
+        " where the project is there",
+    )
     agent_http_host: str = Field(
         "0.0.0.0",  # noqa: S104 - a prober asks from outside the container
         description="Address of the health endpoint",

@@ -34,14 +34,17 @@ def _settings_or_exit() -> Settings:
     return settings
 
 
-def _server(settings: Settings) -> Server:
+def create_server(settings: Settings) -> Server:
+    """The worker as it is to be run: it dispatches a call again whose process died, says how many
+    calls are left when it drains, and keeps job processes from a SIGTERM to its group. For a
+    module of your own, as in examples/restaurant.py."""
     options: dict[str, Any] = {}
     if settings.agent_http_port is not None:
         options["port"] = settings.agent_http_port
     return Server(
         settings,
         host=settings.agent_http_host,
-        setup_fnc=prewarm,
+        setup_fnc=Prewarm(settings),
         # One warm process in development too: the first call should not wait for an import.
         num_idle_processes=ServerEnvOption(
             dev_default=1, prod_default=math.ceil(get_cpu_monitor().cpu_count())
@@ -52,8 +55,7 @@ def _server(settings: Settings) -> Server:
 
 
 settings = settings_of_worker() or _settings_or_exit()
-prewarm = Prewarm(settings)
-server = _server(settings)
+server = create_server(settings)
 
 
 @server.rtc_session(agent_name=settings.livekit_agent_name)

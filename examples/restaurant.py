@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-from livekit.agents import AgentServer, JobContext, RunContext, function_tool
+from livekit.agents import JobContext, RunContext, function_tool
 from livekit.agents.voice import SpeechHandle
 
 from agent.call import handle_call
-from agent.worker import prewarm, settings
+from agent.worker import create_server, settings
 
 HOURS = {"weekday": "noon to ten", "sunday": "closed"}
 FILLER_AFTER_SECONDS = 1.0
@@ -48,7 +48,7 @@ async def book_table(context: RunContext[None], people: int, day: str) -> str:
     return f"A table for {people} is booked for {day}."
 
 
-server = AgentServer(setup_fnc=prewarm)
+server = create_server(settings)
 
 
 @server.rtc_session(agent_name=settings.livekit_agent_name)

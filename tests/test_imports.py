@@ -79,6 +79,8 @@ LAYERS = (
     ("agent.log_limits",),
     ("agent.session",),
     ("agent.multimodal",),
+    ("agent.api_requests", "agent.attributes"),
+    ("agent.early_audio",),
     ("agent.rooms",),
     ("agent.ending", "agent.job_process"),
     ("agent.call", "agent.server"),

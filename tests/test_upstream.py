@@ -7,9 +7,12 @@ import dataclasses
 import inspect
 from functools import cached_property
 
-from livekit.agents import AgentServer, JobContext
+from livekit import rtc
+from livekit.agents import AgentServer, AgentSession, JobContext
 from livekit.agents.ipc.job_proc_lazy_main import ProcStartArgs
+from livekit.agents.voice.room_io import RoomIO
 from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
+from livekit.agents.voice.room_io._pre_connect_audio import PreConnectAudioHandler
 from livekit.plugins import openai
 
 from agent.forkserver import UPSTREAM_PRELOAD
@@ -36,6 +39,28 @@ def test_what_the_agents_audio_waits_for() -> None:
     assert "await self._subscribed_fut\n" in source
     assert "return self._subscribed_fut\n" in source
     assert "if not self._subscribed_fut.done():" in source
+
+
+def test_when_audio_from_before_the_call_can_be_taken() -> None:
+    """agent/early_audio.py hands it to the handler that RoomIO has registered by the time that
+    the session's start first gives way to other tasks."""
+    source = inspect.getsource(RoomIO.start)
+    assert "await" not in source
+    assert "self._pre_connect_audio_handler.register()" in source
+    handler = inspect.getsource(PreConnectAudioHandler.register)
+    assert "register_byte_stream_handler(PRE_CONNECT_AUDIO_BUFFER_STREAM, _handler)" in handler
+    start = inspect.getsource(AgentSession.start)
+    assert "await" not in start[: start.index("await self._room_io.start(")].partition('"""')[2]
+    assert "self._byte_stream_handlers[topic] = handler" in inspect.getsource(rtc.Room)
+
+
+def test_how_a_worker_refuses_a_job() -> None:
+    """agent/server.py says why, in the two places where it is decided."""
+    source = inspect.getsource(AgentServer)
+    assert "if not self._is_available():" in source
+    assert "self._answer_availability(msg, received_at=time.time())" in source
+    assert "self._previous_status = status" in source
+    assert "def _get_effective_load(self) -> float:" in source
 
 
 def test_who_is_told_of_a_process_that_has_ended() -> None:

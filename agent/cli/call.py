@@ -13,11 +13,12 @@ from typing import Any
 
 from agent.cli.arguments import DEMO_SCRIPT, add_sound_arguments
 from agent.cli.running import alive, run_until_signal, say
-from agent.errors import AgentError
+from agent.errors import AgentError, LiveKitError
 from agent.livekit_access import check_access
 from agent.local.audio import ROOM_RATE, SERVICE_RATE, read_audio, resample, utterances, write_wav
 from agent.local.caller import Caller
-from agent.local.conversation import Conversation, Turn, converse
+from agent.local.conversation import ANSWER_SECONDS, Conversation, Turn, converse
+from agent.local.dispatches import why_unanswered
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.speech import speech
 from agent.local.standin.script import load_script
@@ -84,16 +85,25 @@ async def place_call(
     *,
     room: str | None = None,
     out: Path | None = None,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """A whole call, told as it goes; the object that ``--json`` prints."""
+    """A whole call, told as it goes; the object that ``--json`` prints. Raises ``LiveKitError``,
+    which says what happened, where no greeting comes within ``answer_seconds``."""
     room = room or f"call-{secrets.token_hex(4)}"
     say(f"Calling '{agent_name}' in room {room}.")
     caller = Caller(address, room, agent_name=agent_name)
     async with alive("the call"), caller:
         try:
             conversation = await converse(
-                caller, sound, on_greeting=_tell_greeting, on_turn=_tell_turn
+                caller,
+                sound,
+                on_greeting=_tell_greeting,
+                on_turn=_tell_turn,
+                answer_seconds=answer_seconds,
             )
+        except LiveKitError as error:
+            reason = await why_unanswered(address, room, agent_name)
+            raise LiveKitError(f"{error.what} {reason}", "" if reason else error.fix) from None
         finally:
             if out is not None and caller.hearing.pcm:
                 await asyncio.to_thread(write_wav, out, bytes(caller.hearing.pcm), ROOM_RATE)

@@ -78,10 +78,13 @@ class Caller:
         attributes: dict[str, str] | None = None,
         metadata: str = "",
         listens: bool = True,
+        preconnect_buffer: bool = False,
     ) -> None:
-        """``listens``: take the tracks of others, without being asked to."""
+        """``listens``: take the tracks of others, without being asked to. ``preconnect_buffer``:
+        announce that a byte stream brings what was said before the agent joined."""
         self._address = address
         self._listens = listens
+        self._preconnect_buffer = preconnect_buffer
         self._room_name = room
         self.identity = identity
         token = (
@@ -113,7 +116,9 @@ class Caller:
         self.joined_at = time.monotonic()
         await self._connect()
         track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        options = rtc.TrackPublishOptions(
+            source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=self._preconnect_buffer
+        )
         await self.room.local_participant.publish_track(track, options)
         self._spawn(self._microphone())
         return self

@@ -47,15 +47,17 @@ async def converse(
     *,
     on_greeting: Callable[[Conversation], None] = lambda _: None,
     on_turn: Callable[[Turn], None] = lambda _: None,
+    answer_seconds: float = ANSWER_SECONDS,
 ) -> Conversation:
-    """Wait for the greeting, then say each of ``utterances`` (48 kHz) and hear the answer out.
+    """Wait for the greeting, ``answer_seconds`` at most, then say each of ``utterances`` (48 kHz)
+    and hear the answer out.
 
     Raises ``LiveKitError`` where no answer comes.
     """
     conversation = Conversation()
-    greeted = await caller.speech_after(caller.joined_at, ANSWER_SECONDS)
+    greeted = await caller.speech_after(caller.joined_at, answer_seconds)
     if greeted is None:
-        raise LiveKitError(_silence(caller), "Is a worker of that name running?")
+        raise LiveKitError(_silence(caller, answer_seconds), "The worker's log may say why.")
     conversation.greeting_ms = round((greeted - caller.joined_at) * 1000)
     conversation.greeting = await _hear_out(caller, caller.joined_at, greeted)
     on_greeting(conversation)
@@ -88,8 +90,9 @@ async def _hear_out(caller: Caller, since: float, first_sound: float) -> str:
     return words
 
 
-def _silence(caller: Caller) -> str:
+def _silence(caller: Caller, seconds: float = ANSWER_SECONDS) -> str:
     if caller.ended.is_set():
         return "The call was ended from the other side before an answer came."
-    who = "The agent" if caller.agent_identity() else "No agent came, and nobody"
-    return f"{who} said nothing for {ANSWER_SECONDS:g} s."
+    if caller.agent_identity() is None:
+        return f"No agent came within {seconds:g} s."
+    return f"The agent said nothing for {seconds:g} s."

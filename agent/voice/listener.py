@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
-from livekit.agents import AgentSession
+from livekit.agents import AgentSession, CloseEvent
+from livekit.agents.voice.room_io import RoomIO
 
 logger = logging.getLogger("agent.call")
 
@@ -16,20 +18,33 @@ SUBSCRIBE_SECONDS = 10.0
 async def until_listened_to(session: AgentSession[None]) -> None:
     """Wait for a listener, and stop speaking where none comes: upstream would wait for one, and
     all that is to be said after it, for ever (1.8.9, defect D25)."""
-    if session.room_io.subscribed_fut is None:
+    try:
+        room_io = session.room_io
+    except RuntimeError:
+        return  # there is no room: the session has ended, or runs in a console
+    if room_io.subscribed_fut is None:
         return
     _outlive_interruptions(session)
+    ended = asyncio.get_running_loop().create_future()
+
+    def on_close(_: CloseEvent) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    session.once("close", on_close)
     try:
         async with asyncio.timeout(SUBSCRIBE_SECONDS):
-            while not _listened_to(session):
-                await asyncio.wait((session.room_io.subscribed_fut,))
+            while not (ended.done() or _listened_to(room_io)):
+                waited: tuple[asyncio.Future[None], ...] = (room_io.subscribed_fut, ended)
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     except TimeoutError:
         logger.warning("nobody listens to the agent after %g s", SUBSCRIBE_SECONDS)
-        session.interrupt(force=True)
+        with suppress(RuntimeError):  # it may be closing
+            session.interrupt(force=True)
 
 
-def _listened_to(session: AgentSession[None]) -> bool:
-    subscribed = session.room_io.subscribed_fut
+def _listened_to(room_io: RoomIO) -> bool:
+    subscribed = room_io.subscribed_fut
     return subscribed is None or (subscribed.done() and not subscribed.cancelled())
 
 

@@ -39,7 +39,8 @@ class PushToTalk:
         self._pressed_at: float | None = None
 
     def start(self, participant: rtc.LocalParticipant) -> None:
-        """Take the caller's buttons; nothing is heard before the first press."""
+        """Take the caller's buttons; nothing is heard before the first press. May be called before
+        the session has started."""
         self._session.input.set_audio_enabled(False)
         for name, act in ((PRESS, self._press), (RELEASE, self._release), (CANCEL, self._cancel)):
             participant.register_rpc_method(name, self._checked(act))
@@ -48,6 +49,9 @@ class PushToTalk:
         async def handle(data: rtc.RpcInvocationData) -> str:
             if data.caller_identity != self._caller:
                 raise rtc.RpcError(_NOT_THE_CALLER, "only the caller of this call may speak")
+            if self._session.agent_state == "initializing":
+                # Not started yet, or closed again: nothing would listen.
+                return json.dumps({"turn": "not ready"})
             return json.dumps(act())
 
         return handle

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from livekit.agents import JobContext
 
-from agent import call
-from agent.server import Server
-from agent.worker import prewarm, settings
+from agent.call import handle_call
+from agent.multimodal import MultimodalAgent
+from agent.worker import create_server, settings
 
-server = Server(settings, setup_fnc=prewarm)
+server = create_server(settings)
 
 
-def failing(*_: Any, **__: Any) -> Sequence[Any]:
+def failing(**_: Any) -> MultimodalAgent:
     raise RuntimeError("a mistake in somebody's code")
 
 
 @server.rtc_session(agent_name=settings.livekit_agent_name)
 async def entrypoint(ctx: JobContext) -> None:
-    setattr(call, "agent_session", failing)  # noqa: B010 - no name that call.py exports
-    await call.handle_call(ctx, settings)
+    await handle_call(ctx, settings, make_agent=failing)

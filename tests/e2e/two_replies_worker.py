@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from livekit.agents import AgentServer, AgentStateChangedEvent, JobContext
+from livekit.agents import AgentStateChangedEvent, JobContext
 
-from agent import call
+from agent.call import handle_call
 from agent.multimodal import MultimodalAgent
-from agent.worker import prewarm, settings
+from agent.worker import create_server, settings
 
 PLAYED_SECONDS = 1.5
 
@@ -27,10 +27,9 @@ class TwoReplies(MultimodalAgent):
             asyncio.get_running_loop().call_later(PLAYED_SECONDS, self.interrupt)
 
 
-server = AgentServer(setup_fnc=prewarm)
+server = create_server(settings)
 
 
 @server.rtc_session(agent_name=settings.livekit_agent_name)
 async def entrypoint(ctx: JobContext) -> None:
-    setattr(call, "MultimodalAgent", TwoReplies)  # noqa: B010 - no name that call.py exports
-    await call.handle_call(ctx, settings)
+    await handle_call(ctx, settings, make_agent=TwoReplies)
