@@ -11,13 +11,11 @@ import signal
 import threading
 from typing import Any
 
-from livekit import api
-from livekit.agents import JobContext, JobProcess
-from livekit.agents.utils import http_context
+from livekit.agents import JobProcess
 
-from agent.realtime.io_loop import io_loop
-from agent.session import load_detector
-from agent.settings import LiveKitSettings, Settings
+from agent.call.session import load_detector
+from agent.config.settings import Settings
+from agent.realtime.connection.io_loop import io_loop
 
 _given: list[Settings] = []
 
@@ -39,7 +37,7 @@ class Prewarm:
 
     def __call__(self, process: JobProcess) -> None:
         if threading.current_thread() is threading.main_thread():
-            # As in agent/forked.py, for processes that were spawned instead of forked.
+            # As in agent/forkserver_preload.py, for processes that were spawned instead of forked.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         io_loop().warm()
@@ -52,16 +50,3 @@ class Prewarm:
 def _in_job_process(settings: Settings) -> Prewarm:
     _given[:] = [settings]
     return Prewarm(settings)
-
-
-def give_api(ctx: JobContext, settings: LiveKitSettings) -> None:
-    """Let ``ctx.api`` have a secret that is not in the environment, where upstream looks for it."""
-    if settings.livekit_api_secret_file:
-        secret = settings.livekit_api_secret.get_secret_value()
-        # A cached property of upstream's: what is set here is what it returns.
-        ctx.api = api.LiveKitAPI(
-            settings.livekit_url,
-            settings.livekit_api_key,
-            secret,
-            session=http_context.http_session(),
-        )

@@ -17,11 +17,11 @@ from livekit.agents.worker import ServerEnvOption
 from livekit.protocol import agent
 from livekit.protocol.agent import WorkerStatus
 
-from agent import forkserver
-from agent.api_requests import ApiRequestError, send_request
-from agent.ending import FAILED_EXIT
-from agent.rooms import close_room, people
-from agent.settings import LiveKitSettings
+from agent import processes
+from agent.call.api_requests import ApiRequestError, send_request
+from agent.call.lifecycle import FAILED_EXIT
+from agent.call.rooms import close_room, list_people
+from agent.config.settings import LiveKitSettings
 
 logger = logging.getLogger("agent.worker")
 
@@ -47,19 +47,19 @@ class Server(AgentServer):
         )
         self._livekit = livekit
         self._ending = False
-        self._rescued: set[str] = set()
+        self._redispatched_rooms: set[str] = set()
         """Rooms whose call was dispatched again, where the metadata cannot say so."""
-        self._rescuing: set[asyncio.Task[None]] = set()
+        self._redispatching: set[asyncio.Task[None]] = set()
 
     async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
         if self._livekit.livekit_api_secret_file:
             # Upstream puts the secret into the environment that later processes inherit.
-            forkserver.start()
+            processes.start_forkserver()
         await super().run(devmode=devmode, unregistered=unregistered)
 
     async def drain(self, timeout: NotGivenOr[int | None] = NOT_GIVEN) -> None:
         """Let the calls end, and say how many are left."""
-        telling = asyncio.create_task(self._tell_what_is_left())
+        telling = asyncio.create_task(self._log_remaining_calls())
         try:
             await super().drain(timeout)
         finally:
@@ -69,7 +69,7 @@ class Server(AgentServer):
         self._ending = True
         await super().aclose()
 
-    async def _tell_what_is_left(self) -> None:
+    async def _log_remaining_calls(self) -> None:
         told, waited = -1, 0.0
         while True:
             left = len(self.active_jobs)
@@ -125,11 +125,11 @@ class Server(AgentServer):
             return
         if code != FAILED_EXIT:  # with that one it has ended its call itself
             logger.error("the process of a call died (%s): %s", code, info.job.room.name)
-            task = asyncio.create_task(self._rescue(info))
-            self._rescuing.add(task)
-            task.add_done_callback(self._rescuing.discard)
+            task = asyncio.create_task(self._redispatch(info))
+            self._redispatching.add(task)
+            task.add_done_callback(self._redispatching.discard)
 
-    async def _rescue(self, info: RunningJobInfo) -> None:
+    async def _redispatch(self, info: RunningJobInfo) -> None:
         """Dispatch a call again whose process died, once; or end it. The server would notice
         some twenty seconds later that the agent is gone."""
         job = info.job
@@ -148,8 +148,10 @@ class Server(AgentServer):
             except ApiRequestError as error:
                 logger.debug("the dead agent could not be removed: %s", error)
             try:
-                metadata = self._resumed(room, job.metadata, job.id)
-                if metadata is None or not await people(livekit.room, room, within=RESCUE_SECONDS):
+                metadata = self._redispatch_metadata(room, job.metadata, job.id)
+                if metadata is None or not await list_people(
+                    livekit.room, room, within=RESCUE_SECONDS
+                ):
                     await close_room(livekit.room, room, besides=None, within=RESCUE_SECONDS)
                     return
                 request = api.CreateAgentDispatchRequest(
@@ -162,14 +164,14 @@ class Server(AgentServer):
             except ApiRequestError as error:
                 logger.error("the call in '%s' could not be dispatched again: %s", room, error)
 
-    def _resumed(self, room: str, metadata: str, job_id: str) -> str | None:
+    def _redispatch_metadata(self, room: str, metadata: str, job_id: str) -> str | None:
         """The metadata of the next job; ``None`` where this one was the second already."""
         try:
             said = json.loads(metadata or "{}")
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            known = room in self._rescued
-            self._rescued.add(room)
+            known = room in self._redispatched_rooms
+            self._redispatched_rooms.add(room)
             return None if known else metadata
         return None if RESUMED in said else json.dumps({**said, RESUMED: {"job": job_id}})

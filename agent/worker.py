@@ -15,13 +15,13 @@ from livekit.agents.utils.hw import get_cpu_monitor
 from livekit.agents.worker import ServerEnvOption
 
 from agent.call import handle_call
-from agent.check import read_settings
-from agent.environment import prepare_for_libraries
+from agent.config.settings import Settings
+from agent.config.sources import prepare_for_libraries
+from agent.config.validation import read_settings
 from agent.errors import SettingsError
-from agent.forkserver import OUR_PRELOAD
 from agent.job_process import Prewarm, settings_of_worker
+from agent.processes import OUR_PRELOAD
 from agent.server import Server
-from agent.settings import Settings
 
 
 def _settings_or_exit() -> Settings:

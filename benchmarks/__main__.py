@@ -8,16 +8,16 @@ import sys
 from statistics import median
 from typing import Any
 
-from agent.cli.running import say
-from agent.voice.turn_taking import MODES, PUSH_TO_TALK
-from benchmarks import command
+from agent.cli.progress import say
+from agent.voice.turn_detection import MODES, PUSH_TO_TALK
+from benchmarks import command_line
 from benchmarks.measure import ROWS, Sample, measured_call, sounds
-from benchmarks.rig import Rig
+from benchmarks.setup import Rig
 from benchmarks.stats import paired_difference
 
 
 def main() -> int:
-    made = command.parser("benchmarks", __doc__)
+    made = command_line.parser("benchmarks", __doc__)
     made.add_argument("--pairs", type=int, default=7, help="calls to each (%(default)s)")
     made.add_argument(
         "--mode",
@@ -25,7 +25,7 @@ def main() -> int:
         default="server_vad",
         help="how turns are taken (%(default)s); the plain worker has no push_to_talk",
     )
-    return command.run(_compare, made.parse_args())
+    return command_line.run(_compare, made.parse_args())
 
 
 async def _compare(arguments: argparse.Namespace) -> int:

@@ -20,15 +20,16 @@ from functools import partial
 from typing import cast
 
 from agent.errors import Violation
-from agent.realtime.credentials import Key
-from agent.realtime.dialects import OPENAI_GA
-from agent.realtime.endpoint import openai_endpoint
-from agent.realtime.guard import Guard, appended_bytes, parse, serialise
-from agent.realtime.leg import Leg
-from agent.realtime.parameters import with_defaults
-from agent.realtime.rules import Context
-from agent.realtime.service_socket import ServiceSocket
-from agent.realtime.way import Way
+from agent.realtime.connection.credentials import ApiKey
+from agent.realtime.connection.endpoint import openai_endpoint
+from agent.realtime.connection.service_connection import ServiceConnection
+from agent.realtime.connection.service_target import ServiceTarget
+from agent.realtime.connection.websocket import ServiceWebSocket
+from agent.realtime.protocol.dialects import OPENAI_GA
+from agent.realtime.protocol.event_json import parse, serialise
+from agent.realtime.protocol.parameters import with_defaults
+from agent.realtime.protocol.rules import Context
+from agent.realtime.validation.guard import Guard, appended_bytes
 
 ROUNDS = 15
 REPEATS = 2000
@@ -87,12 +88,14 @@ class Sink:
         self.last = text
 
 
-def connection() -> tuple[Leg, Sink]:
+def connection() -> tuple[ServiceConnection, Sink]:
     parameters = with_defaults({}, OPENAI_GA)
     context = Context("gpt-realtime-2.1")
-    endpoint = openai_endpoint(OPENAI_GA, "https://localhost/v1", "m", Key("sk"), context)
+    endpoint = openai_endpoint(OPENAI_GA, "https://localhost/v1", "m", ApiKey("sk"), context)
     sink = Sink()
-    return Leg(cast(ServiceSocket, sink), Way(endpoint, parameters)), sink
+    return ServiceConnection(
+        cast(ServiceWebSocket, sink), ServiceTarget(endpoint, parameters)
+    ), sink
 
 
 def guarded(guard: Guard, text: str) -> None:
@@ -106,12 +109,12 @@ def guarded(guard: Guard, text: str) -> None:
         raise SystemExit("the event to measure with is not valid")
 
 
-def send(leg: Leg, text: str) -> None:
+def send(leg: ServiceConnection, text: str) -> None:
     """What a connection does with an event that is not the first, nor audio."""
     if appended_bytes(text) is not None or isinstance(event := parse(text), Violation):
         raise SystemExit("the event to measure with is not one")
-    admitted = leg.admitted(leg.way.completed(event, first=False))
-    if admitted is None or leg.leave(admitted) is not None:
+    admitted = leg.admit(leg.target.complete_session_update(event, first=False))
+    if admitted is None or leg.send(admitted) is not None:
         raise SystemExit("the event to measure with is not valid")
 
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 from agent.cli.call import spoken
 from agent.errors import LiveKitError
 from agent.local.audio import ROOM_RATE, SPEECH_DBFS, dbfs, frames, seconds_of
+from agent.local.call_script import run_call
 from agent.local.caller import Caller
-from agent.local.conversation import converse
-from benchmarks.rig import Rig, Worker
+from benchmarks.setup import Rig, Worker
 
 UTTERANCES = ("what are your opening hours", "I would like to book a table", "no thank you")
 INTERRUPT_AFTER_SECONDS = 1.0
@@ -46,7 +46,7 @@ async def measured_call(rig: Rig, worker: Worker, said: Sequence[bytes]) -> Samp
     cpu, began = worker.cpu_seconds(), time.monotonic()
     room = f"bench-{secrets.token_hex(4)}"
     async with Caller(rig.address, room, agent_name=worker.agent_name) as caller:
-        conversation = await converse(caller, said, on_turn=lambda _: peak.append(worker.pss_mb()))
+        conversation = await run_call(caller, said, on_turn=lambda _: peak.append(worker.pss_mb()))
         used = worker.cpu_seconds() - cpu
         seconds = time.monotonic() - began
         barge_in = await _barge_in(caller, said[0], said[-1])

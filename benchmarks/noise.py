@@ -18,11 +18,11 @@ import numpy as np
 from livekit import rtc
 from livekit.agents import vad
 
-from agent.cli.running import say
+from agent.cli.progress import say
 from agent.local.audio import SERVICE_RATE, resample
-from agent.local.speech import VARIANTS, speech
-from agent.voice.detector import detector
-from agent.voice.turn_taking import PRESETS, Preset
+from agent.local.speech_synthesis import VARIANTS, speech
+from agent.voice.turn_detection import PRESETS, Preset
+from agent.voice.vad import load_vad
 
 RATE = 16_000
 SNRS_DB = (20, 10, 5)
@@ -101,7 +101,7 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Samples]] = {
 
 async def stopping(preset: Preset, sound: Samples) -> list[float]:
     """The moments, in seconds, at which the agent is stopped or would be if it spoke."""
-    stream = detector(preset).stream()
+    stream = load_vad(preset).stream()
     pcm = sound.clip(-32768, 32767).astype(np.int16)
     size = RATE // 50
     for start in range(0, len(pcm) - size, size):

@@ -7,9 +7,9 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from agent.environment import without_accounts
+from agent.config.sources import without_accounts
+from agent.local.child_process import Child
 from agent.local.livekit_server import LiveKitAddress
-from agent.local.process import Child
 
 OURS = (sys.executable, "-m", "agent", "dev")
 

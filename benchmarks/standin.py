@@ -21,10 +21,10 @@ from statistics import median
 import aiohttp
 import psutil
 
-from agent.cli.running import run_until_signal, say
+from agent.cli.progress import run_until_signal, say
 from agent.local.audio import SERVICE_RATE, frames, silence
-from agent.local.process import Child
-from agent.local.speech import speech
+from agent.local.child_process import Child
+from agent.local.speech_synthesis import speech
 
 SCRIPT = "greeting: Hello.\notherwise: Here is an answer of some two seconds, or a little more.\n"
 FRAME_MS = 100

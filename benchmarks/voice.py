@@ -21,17 +21,17 @@ from statistics import median
 from typing import Any
 
 from agent.cli.call import spoken
-from agent.cli.running import say
+from agent.cli.progress import say
 from agent.errors import LiveKitError
 from agent.local.audio import SERVICE_RATE, write_wav
 from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
-from agent.local.speech import speech
+from agent.local.speech_synthesis import speech
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
 from agent.local.standin.script import Script, Turn
 from agent.voice.greeting import words_file
-from benchmarks import command
+from benchmarks import command_line
 from benchmarks.chirp import chirp
 from benchmarks.ours import our_worker
 
@@ -173,14 +173,14 @@ async def _measure(arguments: argparse.Namespace) -> int:
         "greeting_ms": {"median": round(median(greetings)), "most": round(max(greetings))},
         "leaked": leak,
     }
-    command.show(result, as_json=arguments.json)
+    command_line.show(result, as_json=arguments.json)
     return 0
 
 
 def main() -> int:
-    made = command.parser("benchmarks.voice", __doc__)
+    made = command_line.parser("benchmarks.voice", __doc__)
     made.add_argument("--calls", type=int, default=7, help="of each kind (%(default)s)")
-    return command.run(_measure, made.parse_args())
+    return command_line.run(_measure, made.parse_args())
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.cli.leaving import Leaving
-from agent.environment import without_accounts
-from agent.realtime.io_loop import io_loop
+from agent.cli.process_exit import ProcessExit
+from agent.config.sources import without_accounts
+from agent.realtime.connection.io_loop import io_loop
 
-_leaving = Leaving()
+_leaving = ProcessExit()
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.tables import help_text, parameter_lines
+from agent.config.reference import help_text, parameter_lines
 from tools.generate import generated
 
 

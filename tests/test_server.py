@@ -10,10 +10,11 @@ from livekit.agents.job import JobAcceptArguments, RunningJobInfo
 from livekit.protocol import agent, models, room
 from pydantic import SecretStr
 
-from agent import api_requests, server
+from agent import server
+from agent.call import api_requests
+from agent.config.settings import LiveKitSettings
 from agent.server import Server
-from agent.settings import LiveKitSettings
-from tests.test_rooms import Answer, api_server, ok, reset, unavailable
+from tests.call.test_rooms import Answer, api_server, ok, reset, unavailable
 
 
 def one_person(_: web.Request) -> web.StreamResponse:
@@ -33,7 +34,7 @@ async def rescue(*answers: Answer) -> list[str]:
         )
         job = agent.Job(id="AJ_1", room=models.Room(name="room"), agent_name="agent")
         accepted = JobAcceptArguments(identity="agent-AJ_1", name="", metadata="")
-        await worker._rescue(RunningJobInfo(accepted, job, "", "", "", fake_job=False))
+        await worker._redispatch(RunningJobInfo(accepted, job, "", "", "", fake_job=False))
     return called
 
 

@@ -15,11 +15,11 @@ from livekit.agents.voice.room_io._output import _ParticipantAudioOutput
 from livekit.agents.voice.room_io._pre_connect_audio import PreConnectAudioHandler
 from livekit.plugins import openai
 
-from agent.forkserver import UPSTREAM_PRELOAD
+from agent.processes import UPSTREAM_PRELOAD
 
 
 def test_the_modules_that_a_forkserver_preloads() -> None:
-    """agent/forkserver.py starts it early, with upstream's own list after ours."""
+    """agent/processes.py starts it early, with upstream's own list after ours."""
     source = inspect.getsource(AgentServer.run)
     listed = [name for name in UPSTREAM_PRELOAD if f'"{name}"' in source]
     assert listed == UPSTREAM_PRELOAD
@@ -27,14 +27,14 @@ def test_the_modules_that_a_forkserver_preloads() -> None:
 
 
 def test_a_model_keeps_its_sessions() -> None:
-    """agent/realtime/model.py adds its subclass of a session where upstream adds its own."""
+    """agent/realtime/plugin/model.py adds its subclass of a session where upstream adds its own."""
     source = inspect.getsource(openai.realtime.RealtimeModel.session)
     assert "sess = RealtimeSession(" in source
     assert "self._sessions.add(sess)" in source
 
 
 def test_what_the_agents_audio_waits_for() -> None:
-    """agent/voice/listener.py puts another future in this one's place."""
+    """agent/voice/track_subscription.py puts another future in this one's place."""
     source = inspect.getsource(_ParticipantAudioOutput)
     assert "await self._subscribed_fut\n" in source
     assert "return self._subscribed_fut\n" in source
@@ -42,8 +42,8 @@ def test_what_the_agents_audio_waits_for() -> None:
 
 
 def test_when_audio_from_before_the_call_can_be_taken() -> None:
-    """agent/early_audio.py hands it to the handler that RoomIO has registered by the time that
-    the session's start first gives way to other tasks."""
+    """agent/call/pre_connect_audio.py hands it to the handler that RoomIO has registered by
+    the time that the session's start first gives way to other tasks."""
     source = inspect.getsource(RoomIO.start)
     assert "await" not in source
     assert "self._pre_connect_audio_handler.register()" in source
@@ -72,7 +72,7 @@ def test_who_is_told_of_a_process_that_has_ended() -> None:
 
 
 def test_where_the_engine_touches_the_network() -> None:
-    """agent/realtime/wire.py stands in for these calls, and for no others."""
+    """agent/realtime/plugin/websocket.py stands in for these calls, and for no others."""
     source = inspect.getsource(inspect.getmodule(openai.realtime.RealtimeSession))  # type: ignore[arg-type]
     assert source.count(".ws_connect(") == 1
     assert source.count("ws_conn.send_str(") == 2
@@ -93,7 +93,7 @@ def test_a_jobs_api_can_be_given_to_it() -> None:
 
 
 def test_who_connects_a_session_of_the_plugin() -> None:
-    """agent/realtime/model.py connects by a wire of the session's own."""
+    """agent/realtime/plugin/model.py connects by a wire of the session's own."""
     session = openai.realtime.RealtimeSession
     assert "ws_conn = await self._create_ws_conn()" in inspect.getsource(session._main_task)
     assert "self._report_connection_acquired(" in inspect.getsource(session._create_ws_conn)

@@ -11,9 +11,9 @@ from zipfile import ZipFile
 ROOT = Path(__file__).resolve().parent.parent
 READ = """
 import sys
-import agent.instructions
-assert agent.instructions.__file__.startswith(sys.argv[1]), agent.instructions.__file__
-print(agent.instructions.load_instructions("default"))
+from agent.config import instructions
+assert instructions.__file__.startswith(sys.argv[1]), instructions.__file__
+print(instructions.load_instructions("default"))
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from agent.tables import env_example, parameters_markdown
+from agent.config.reference import env_example, parameters_markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
-from agent.cli.leaving import Leaving
+from agent.cli.process_exit import ProcessExit
 from agent.errors import AgentError
 
 COMMANDS = {
@@ -27,11 +27,11 @@ COMMANDS = {
 
 def program() -> NoReturn:
     """The command's own process, from its first line to its last."""
-    leaving = Leaving()
+    leaving = ProcessExit()
     try:
         sys.exit(main())
     except SystemExit as end:
-        leaving.take(end)
+        leaving.record(end)
         raise
 
 

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from agent.cli.arguments import DEMO_SCRIPT, add_sound_arguments
-from agent.cli.running import alive, run_until_signal, say
+from agent.cli.progress import progress_while, run_until_signal, say
+from agent.config.settings import read_livekit_settings
 from agent.errors import AgentError, LiveKitError
 from agent.livekit_access import check_access
 from agent.local.audio import ROOM_RATE, SERVICE_RATE, read_audio, resample, utterances, write_wav
+from agent.local.call_script import ANSWER_SECONDS, Conversation, Turn, run_call
 from agent.local.caller import Caller
-from agent.local.conversation import ANSWER_SECONDS, Conversation, Turn, converse
 from agent.local.dispatches import why_unanswered
 from agent.local.livekit_server import LiveKitAddress
-from agent.local.speech import speech
+from agent.local.speech_synthesis import speech
 from agent.local.standin.script import load_script
-from agent.settings import read_livekit_settings
 
 CALLER_VOICE = "cedar"
 
@@ -92,9 +92,9 @@ async def place_call(
     room = room or f"call-{secrets.token_hex(4)}"
     say(f"Calling '{agent_name}' in room {room}.")
     caller = Caller(address, room, agent_name=agent_name)
-    async with alive("the call"), caller:
+    async with progress_while("the call"), caller:
         try:
-            conversation = await converse(
+            conversation = await run_call(
                 caller,
                 sound,
                 on_greeting=_tell_greeting,

@@ -9,12 +9,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from agent.check import Report, check_settings
-from agent.environment import ENV_FILES_SETTING
+from agent.config.overrides import apply_metadata
+from agent.config.reference import help_text
+from agent.config.sources import ENV_FILES_SETTING
+from agent.config.validation import ConfigReport, check_settings
 from agent.masking import mask
-from agent.overrides import take_metadata
-from agent.realtime.parameters import MODEL
-from agent.tables import help_text
+from agent.realtime.protocol.parameters import MODEL
 
 WRONG = 2
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     return WRONG if report.problems else 0
 
 
-def _report(arguments: argparse.Namespace) -> Report:
+def _report(arguments: argparse.Namespace) -> ConfigReport:
     values: dict[str, str] = {}
     malformed = []
     for pair in arguments.set:
@@ -71,13 +71,13 @@ def _report(arguments: argparse.Namespace) -> Report:
         environ[ENV_FILES_SETTING] = str(arguments.env_file)
     report = check_settings(environ, set_values=values, malformed=malformed)
     if arguments.overrides is not None:
-        overridden = take_metadata(arguments.overrides, report.settings)
+        overridden = apply_metadata(arguments.overrides, report.settings)
         report.settings = overridden.settings
         report.problems += overridden.problems
     return report
 
 
-def _as_object(report: Report) -> dict[str, Any]:
+def _as_object(report: ConfigReport) -> dict[str, Any]:
     settings = report.settings
     return {
         "ok": not report.problems,
@@ -89,7 +89,7 @@ def _as_object(report: Report) -> dict[str, Any]:
     }
 
 
-def _tell(report: Report) -> None:
+def _tell(report: ConfigReport) -> None:
     for problem in report.problems:
         print(f"problem: {problem}")
     for warning in _notes(report):
@@ -102,7 +102,7 @@ def _tell(report: Report) -> None:
         print(json.dumps(_masked(report.session, report.secrets), indent=2))
 
 
-def _notes(report: Report) -> list[str]:
+def _notes(report: ConfigReport) -> list[str]:
     missing = [*report.missing, *report.missing_livekit]
     return [*report.warnings, *(str(problem) for problem in missing)]
 

@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from agent.check import read_settings
 from agent.cli.arguments import DEMO_SCRIPT, add_sound_arguments
-from agent.cli.running import alive, run_until_signal, say
-from agent.environment import without_accounts
+from agent.cli.progress import progress_while, run_until_signal, say
+from agent.config.sources import without_accounts
+from agent.config.validation import read_settings
 from agent.errors import AgentError, LocalError
+from agent.local.child_process import Child, free_port
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
-from agent.local.process import Child, free_port
 
 REPLY = Path("demo-reply.wav")
 TURNS = 2
@@ -63,7 +63,7 @@ async def _run(arguments: argparse.Namespace) -> int:
             sound = _sound(arguments)
         address = await _livekit(arguments, parts)
         environ = _worker_environ(os.environ, address, port, agent_name)
-        async with alive("starting"):
+        async with progress_while("starting"):
             ready = await _start(parts, port, environ)
             if not arguments.audio:
                 sound = await asyncio.to_thread(_sound, arguments)
@@ -94,7 +94,7 @@ async def _livekit(arguments: argparse.Namespace, parts: AsyncExitStack) -> Live
         address = LiveKitAddress(arguments.livekit, arguments.api_key, arguments.api_secret)
         await check_access(address.url, address.api_key, address.api_secret)
         return address
-    async with alive("livekit-server"):
+    async with progress_while("livekit-server"):
         server = await parts.enter_async_context(LiveKitServer(say))
     say(f"livekit-server runs at {server.address.url}.")
     return server.address

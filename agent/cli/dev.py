@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from agent.cli.start import run_worker, settings_for_worker
-from agent.tables import help_text
+from agent.config.reference import help_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

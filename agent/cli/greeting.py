@@ -11,16 +11,16 @@ import wave
 from pathlib import Path
 from typing import Any
 
-from agent.check import read_settings
-from agent.cli.running import alive, run_until_signal, say
+from agent.call.agent import VERBATIM
+from agent.cli.progress import progress_while, run_until_signal, say
+from agent.config.fallback import service_targets
+from agent.config.settings import Settings
+from agent.config.validation import read_settings
 from agent.errors import AgentError, LocalError, ServiceError
-from agent.fallback import ways
-from agent.multimodal import VERBATIM
-from agent.realtime.wire import Wire
-from agent.realtime.wire_session import WireSession
-from agent.settings import Settings
+from agent.realtime.plugin.http_session import PluginHTTPSession
+from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.voice.greeting import RATE, words_file
-from agent.voice.speaker import speaker
+from agent.voice.text_to_speech import create_tts
 
 SECONDS = 60.0
 
@@ -48,7 +48,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
             environ["AGENT_VOICE_FROM"] = arguments.source
         settings = read_settings(environ)
         work = _from_tts if settings.agent_voice_from == "tts" else _from_model
-        async with alive("speaking"):
+        async with progress_while("speaking"):
             pcm = await asyncio.wait_for(work(settings, arguments.text), SECONDS)
         if not pcm:
             raise LocalError("Nothing was said.", "Try it again, or with other words.")
@@ -70,7 +70,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 async def _from_model(settings: Settings, text: str) -> bytes:
     """The model's own voice, as 16-bit PCM."""
-    session = WireSession(ways(settings))
+    session = PluginHTTPSession(service_targets(settings))
     try:
         wire = await session.ws_connect("")
     except Exception as error:
@@ -91,11 +91,11 @@ async def _from_model(settings: Settings, text: str) -> bytes:
         await wire.close()
 
 
-async def _send(wire: Wire, type: str, **fields: Any) -> None:
+async def _send(wire: PluginWebSocket, type: str, **fields: Any) -> None:
     await wire.send_str(json.dumps({"type": type, **fields}))
 
 
-async def _next(wire: Wire, settings: Settings) -> dict[str, Any]:
+async def _next(wire: PluginWebSocket, settings: Settings) -> dict[str, Any]:
     message = await wire.receive()
     if not isinstance(message.data, str):
         raise ServiceError(settings.endpoint.host, "it closed the connection")
@@ -104,7 +104,7 @@ async def _next(wire: Wire, settings: Settings) -> dict[str, Any]:
 
 
 async def _from_tts(settings: Settings, text: str) -> bytes:
-    voice = speaker(settings)
+    voice = create_tts(settings)
     assert voice is not None
     pcm = bytearray()
     async with voice.stream() as stream:

@@ -7,7 +7,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from agent.cli.running import run_until_signal, say
+from agent.cli.progress import run_until_signal, say
 from agent.errors import LocalError
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.dialects import DIALECTS, SERVED

@@ -8,14 +8,14 @@ import os
 import socket
 from pathlib import Path
 
-from agent import forkserver
-from agent.check import check_settings
-from agent.cli.running import say
-from agent.environment import prepare_for_libraries
+from agent import processes
+from agent.cli.progress import say
+from agent.config.reference import help_text
+from agent.config.settings import Settings
+from agent.config.sources import prepare_for_libraries
+from agent.config.validation import check_settings
 from agent.errors import LocalError, SettingsError
 from agent.livekit_access import check_access
-from agent.settings import Settings
-from agent.tables import help_text
 
 WORKER = Path(__file__).resolve().parent.parent / "worker.py"
 DEFAULT_HTTP_PORT = 8081
@@ -59,7 +59,7 @@ def run_worker(settings: Settings, *options: str) -> int:
             settings.livekit_api_secret.get_secret_value(),
         )
     )
-    forkserver.start()
+    processes.start_forkserver()
     # Four seconds of imports, in which the forkserver does its own.
     from livekit.agents.__main__ import main
 

@@ -102,7 +102,7 @@ class Caller:
         self.hearing = Hearing()
         self.transcripts: list[Transcript] = []
         self.joined_at = 0.0
-        self.ended = asyncio.Event()
+        self.disconnected = asyncio.Event()
         """Set when the room is gone or the agent has left it."""
         self._source = rtc.AudioSource(ROOM_RATE, 1, queue_size_ms=QUEUE_MS)
         self._to_say: deque[tuple[bytes, asyncio.Future[float] | None]] = deque()
@@ -111,7 +111,7 @@ class Caller:
     async def __aenter__(self) -> Self:
         self.room.on("track_subscribed", self._on_track)
         self.room.on("participant_disconnected", self._on_left)
-        self.room.on("disconnected", lambda *_: self.ended.set())
+        self.room.on("disconnected", lambda *_: self.disconnected.set())
         self.room.register_text_stream_handler(TRANSCRIPTION_TOPIC, self._on_text)
         self.joined_at = time.monotonic()
         await self._connect()
@@ -198,14 +198,14 @@ class Caller:
         """Wait for more sound; ``False`` once the call is over or ``deadline`` has passed."""
         self.hearing.changed.clear()
         sound = asyncio.ensure_future(self.hearing.changed.wait())
-        end = asyncio.ensure_future(self.ended.wait())
+        end = asyncio.ensure_future(self.disconnected.wait())
         try:
             left = deadline - time.monotonic()
             await asyncio.wait((sound, end), timeout=max(left, 0), return_when="FIRST_COMPLETED")
         finally:
             sound.cancel()
             end.cancel()
-        return not self.ended.is_set() and time.monotonic() < deadline
+        return not self.disconnected.is_set() and time.monotonic() < deadline
 
     async def _microphone(self) -> None:
         quiet = silence(FRAME_MS / 1000, ROOM_RATE)
@@ -246,7 +246,7 @@ class Caller:
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
-            self.ended.set()
+            self.disconnected.set()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

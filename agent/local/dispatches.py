@@ -5,7 +5,7 @@ from __future__ import annotations
 from livekit import api
 from livekit.protocol.agent import JobStatus
 
-from agent.api_requests import ApiRequestError, send_request
+from agent.call.api_requests import ApiRequestError, send_request
 from agent.local.livekit_server import LiveKitAddress
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.errors import LocalError
-from agent.local.process import Child
+from agent.local.child_process import Child
 
 VERSION = "1.13.4"
 MODULE = f"github.com/livekit/livekit-server@v{VERSION}"

@@ -17,8 +17,8 @@ from typing import Self
 import aiohttp
 
 from agent.errors import LiveKitError
+from agent.local.child_process import Child, free_port
 from agent.local.livekit_build import Progress, livekit_server
-from agent.local.process import Child, free_port
 
 START_SECONDS = 10.0
 

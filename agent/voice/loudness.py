@@ -46,7 +46,7 @@ class Loudness:
         self._open_seconds = 0.0
         self._near_db = SILENT_DB
 
-    def stands_out(self, samples: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int) -> bool:
+    def is_near_voice(self, samples: np.ndarray[tuple[int], np.dtype[np.int16]], rate: int) -> bool:
         """Whether a piece of sound, 10 to 100 ms of it, is the caller's."""
         seconds = len(samples) / rate
         square = float(np.mean((samples.astype(np.float64) / 32768) ** 2)) if len(samples) else 0.0

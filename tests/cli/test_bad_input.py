@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
-from tests.programs import Ended, run
+from tests.kit.programs import Ended, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

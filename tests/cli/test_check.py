@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.programs import run
+from tests.kit.programs import run
 
 SERVICE = {"REALTIME_SERVICE": "openai"}
 

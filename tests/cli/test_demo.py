@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.local.audio import ROOM_RATE, is_speech, read_audio, utterances
-from tests.programs import Started, run
+from tests.kit.programs import Started, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

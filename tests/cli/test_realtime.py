@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.local.standin.faults import KINDS
-from tests.programs import Started, run
+from tests.kit.programs import Started, run
 
 GUIDE = Path(__file__).parents[2] / "docs" / "stand-in.md"
 PORT_IN_GUIDE = "8090"

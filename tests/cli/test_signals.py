@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.local.livekit_server import LiveKitServer
-from tests.programs import Started
+from tests.kit.programs import Started
 
 WITHIN_SECONDS = 5.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -13,7 +13,7 @@ from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import load_script
-from tests.programs import AGENT, Started
+from tests.kit.programs import AGENT, Started
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

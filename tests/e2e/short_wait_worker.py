@@ -8,7 +8,7 @@ import logging
 from livekit.agents import JobContext
 
 from agent.call import handle_call
-from agent.multimodal import MultimodalAgent
+from agent.call.agent import MultimodalAgent
 from agent.worker import create_server, settings
 
 server = create_server(settings)

@@ -13,8 +13,8 @@ from livekit import api
 
 from agent.cli.call import spoken
 from agent.local.audio import ROOM_RATE, is_speech, seconds_of
+from agent.local.call_script import run_call
 from agent.local.caller import Caller
-from agent.local.conversation import converse
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn
 from tests.e2e.conftest import Worker
@@ -53,7 +53,7 @@ async def until_gone(livekit: LiveKitAddress, room: str, within: float = 10) -> 
 
 async def test_a_greeting_and_an_answer_are_heard(worker: Worker) -> None:
     async with worker.called() as caller:
-        conversation = await converse(caller, [spoken(QUESTION)])
+        conversation = await run_call(caller, [spoken(QUESTION)])
     assert conversation.greeting == GREETING
     assert 0 < conversation.greeting_ms < 5000
     (turn,) = conversation.turns
@@ -67,7 +67,7 @@ async def test_a_greeting_and_an_answer_are_heard(worker: Worker) -> None:
 async def test_two_calls_at_once(worker: Worker) -> None:
     async with worker.called() as one, worker.called() as two:
         first, second = await asyncio.gather(
-            converse(one, [spoken(QUESTION)]), converse(two, [spoken("no thank you")])
+            run_call(one, [spoken(QUESTION)]), run_call(two, [spoken("no thank you")])
         )
     assert first.turns[0].agent == ANSWER
     assert second.turns[0].agent == "Thank you. Goodbye."
@@ -80,7 +80,7 @@ async def test_who_hangs_up_leaves_no_room_and_the_next_is_answered(
         assert await caller.speech_after(caller.joined_at, 10)
     await until_gone(livekit, "hung-up")
     async with worker.called() as caller:
-        assert (await converse(caller, [])).greeting == GREETING
+        assert (await run_call(caller, [])).greeting == GREETING
 
 
 async def test_a_room_with_someone_else_in_it_stays(
@@ -90,7 +90,7 @@ async def test_a_room_with_someone_else_in_it_stays(
         assert await caller.speech_after(caller.joined_at, 10)
         colleague = Caller(livekit, "shared", identity="colleague")
         await colleague.__aenter__()
-    await asyncio.wait_for(colleague.ended.wait(), 10)
+    await asyncio.wait_for(colleague.disconnected.wait(), 10)
     assert colleague.room.isconnected()
     assert "shared" in await rooms(livekit)
     await colleague.hang_up()
@@ -118,7 +118,7 @@ async def test_a_service_that_is_down_ends_the_call_at_once(livekit: LiveKitAddr
     async with Worker(livekit, "http://127.0.0.1:1") as worker:
         await worker.until("registered worker")
         async with worker.called("down") as caller:
-            await asyncio.wait_for(caller.ended.wait(), 15)
+            await asyncio.wait_for(caller.disconnected.wait(), 15)
         await until_gone(livekit, "down")
 
 

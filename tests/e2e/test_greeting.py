@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from agent.cli.call import spoken
-from agent.local.conversation import converse
+from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script, Turn
 from tests.e2e.conftest import Worker
-from tests.programs import run
+from tests.kit.programs import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -48,7 +48,7 @@ async def test_it_is_spoken_while_the_model_is_still_being_connected(
                 assert heard is not None
                 assert heard - caller.joined_at < 2.5, "it waited for the model"
                 assert await caller.quiet(1.5, 10)
-                conversation = await converse(caller, [spoken(QUESTION)])
+                conversation = await run_call(caller, [spoken(QUESTION)])
                 session = _seen(slow)
     assert conversation.turns[0].agent == ANSWER
     first = session["items"][0]

@@ -20,8 +20,8 @@ from livekit.agents.voice.remote_session import RemoteSession
 from agent.cli.call import place_call, spoken
 from agent.errors import LiveKitError
 from agent.local.audio import ROOM_RATE, frames
+from agent.local.call_script import run_call, run_turn
 from agent.local.caller import Caller
-from agent.local.conversation import converse, take_turn
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
@@ -65,10 +65,10 @@ async def test_remote_control_of_a_call_is_not_answered(worker: Worker) -> None:
 async def test_second_tab_with_the_same_identity_goes_on_with_the_call(worker: Worker) -> None:
     room = f"tabs-{secrets.token_hex(3)}"
     async with worker.called(room) as first:
-        assert (await converse(first, [])).greeting == GREETING
+        assert (await run_call(first, [])).greeting == GREETING
         async with Caller(worker.livekit, room) as second:
-            await asyncio.wait_for(first.ended.wait(), 5)
-            assert (await take_turn(second, spoken(QUESTION))).agent == ANSWER
+            await asyncio.wait_for(first.disconnected.wait(), 5)
+            assert (await run_turn(second, spoken(QUESTION))).agent == ANSWER
 
 
 async def test_second_agent_of_the_same_name_leaves_the_room(
@@ -76,12 +76,12 @@ async def test_second_agent_of_the_same_name_leaves_the_room(
 ) -> None:
     room = f"twice-{secrets.token_hex(3)}"
     async with worker.called(room) as caller:
-        assert (await converse(caller, [])).greeting == GREETING
+        assert (await run_call(caller, [])).greeting == GREETING
         async with api.LiveKitAPI(livekit.url, livekit.api_key, livekit.api_secret) as client:
             request = api.CreateAgentDispatchRequest(agent_name=worker.agent_name, room=room)
             await client.agent_dispatch.create_dispatch(request)
         await worker.until(f"in room '{room}'")
-        assert (await take_turn(caller, spoken(QUESTION))).agent == ANSWER
+        assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -105,7 +105,7 @@ async def test_first_connection_that_fails_is_told_to_the_client_and_nothing_is_
     caller = without_model.called("no-model")
     heard = attributes_heard(caller)
     async with caller:
-        await asyncio.wait_for(caller.ended.wait(), 20)
+        await asyncio.wait_for(caller.disconnected.wait(), 20)
     assert "127.0.0.1" in json.loads(heard["agent.connection_lost"])["reason"]
     assert json.loads(heard["agent.call_ended"]) == {"reason": "error"}
     recorded = await without_model.until("recorded: ")
@@ -120,7 +120,7 @@ async def test_huge_metadata_is_told_within_livekits_bound(
     room = f"huge-{secrets.token_hex(3)}"
     metadata = json.dumps({"session": {"voice": "v" * 60_000}})
     async with worker.called(room, metadata=metadata) as caller:
-        assert (await converse(caller, [])).greeting == GREETING
+        assert (await run_call(caller, [])).greeting == GREETING
         told = (await agents_attributes(livekit, room))["agent.problems"]
     assert len(told) <= 16_384
     assert json.loads(told)
@@ -236,7 +236,7 @@ async def test_end_of_session_while_livekits_api_fails_ends_the_job(
                 stand_in.faults["http-401"] = parse_fault("http-401")
                 list(stand_in.record.sessions.values())[-1].session.hang_up(1001, "")
                 began = time.monotonic()
-                await asyncio.wait_for(caller.ended.wait(), 10)
+                await asyncio.wait_for(caller.disconnected.wait(), 10)
                 assert time.monotonic() - began < 6
                 await worker.until("process exiting", 20)
                 await worker.until(f"the room 'api-{fault}' could not be closed")

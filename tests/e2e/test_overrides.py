@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from agent.call import PROBLEMS
+from agent.call.call import PROBLEMS
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn
 from tests.e2e.conftest import Worker
@@ -63,7 +63,7 @@ async def test_a_call_that_is_rejected_is_told_why_and_not_left_alone(
 
         caller.room.on("room_metadata_changed", on_metadata)
         async with caller:
-            await asyncio.wait_for(caller.ended.wait(), 15)
+            await asyncio.wait_for(caller.disconnected.wait(), 15)
         await worker.until("the job's metadata was rejected")
     (problem,) = json.loads(said[-1])["rejected"]
     assert problem["code"] == "invalid_value"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.cli.call import spoken
-from agent.local.conversation import converse
+from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Call, Script, Turn
@@ -56,7 +56,7 @@ async def test_a_quick_tool_and_a_slow_one(livekit: LiveKitAddress) -> None:
     ):
         await worker.until("registered worker")
         async with worker.called() as caller:
-            conversation = await converse(caller, [spoken(HOURS)])
+            conversation = await run_call(caller, [spoken(HOURS)])
             assert conversation.turns[0].agent == "From noon to ten."
             asked = await caller.say(spoken(BOOK))
             bridged = await caller.speech_after(asked, 5)

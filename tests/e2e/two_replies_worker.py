@@ -8,7 +8,7 @@ from typing import Any
 from livekit.agents import AgentStateChangedEvent, JobContext
 
 from agent.call import handle_call
-from agent.multimodal import MultimodalAgent
+from agent.call.agent import MultimodalAgent
 from agent.worker import create_server, settings
 
 PLAYED_SECONDS = 1.5

@@ -18,7 +18,7 @@ from agent.local.audio import (
     utterances,
     write_wav,
 )
-from agent.local.speech import speech
+from agent.local.speech_synthesis import speech
 
 
 def test_a_file_written_is_read_at_any_rate(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def heard(loudness: Loudness, level: float, seconds: float, seed: int = 0) -> fl
     outs = 0
     for _ in range(count):
         samples = (rng.normal(size=SIZE) * level).clip(-32768, 32767).astype(np.int16)
-        outs += loudness.stands_out(samples, RATE)
+        outs += loudness.is_near_voice(samples, RATE)
     return outs / count
 
 
@@ -52,5 +52,5 @@ def test_who_is_much_fainter_than_the_caller_is_somebody_else() -> None:
 
 def test_digital_silence_and_nothing_at_all() -> None:
     loudness = Loudness(3.0)
-    assert not loudness.stands_out(np.zeros(SIZE, np.int16), RATE)
-    assert not loudness.stands_out(np.zeros(0, np.int16), RATE)
+    assert not loudness.is_near_voice(np.zeros(SIZE, np.int16), RATE)
+    assert not loudness.is_near_voice(np.zeros(0, np.int16), RATE)

@@ -8,13 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
-from agent.local.standin.config import Config, default_config, merged
 from agent.local.standin.dialects import Dialect
 from agent.local.standin.handshake import Hello, is_wrong_key, model_refusal
 from agent.local.standin.http_json import read_json
-from agent.local.standin.ids import new_id
+from agent.local.standin.identifiers import new_id
 from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
-from agent.local.standin.rules.refusal import not_supported, out_of_range, wrong_type
+from agent.local.standin.rules.refusals import not_supported, out_of_range, wrong_type
+from agent.local.standin.session_config import Config, default_config, merged
 
 DEFAULT_SECONDS = 600
 MIN_SECONDS, MAX_SECONDS = 10, 7200

@@ -10,7 +10,7 @@ from collections import deque
 from aiohttp import WSMsgType, web
 
 from agent.local.standin import protocol
-from agent.local.standin.record import Record
+from agent.local.standin.recorder import Record
 from agent.local.standin.session import Session
 
 MAX_FRAME_BYTES = 21 * 2**20

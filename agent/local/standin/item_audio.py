@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.local import g711
 from agent.local.audio import BYTES_PER_SAMPLE, SERVICE_RATE, resample
-from agent.local.standin.sound import format_of
+from agent.local.standin.audio_deltas import format_of
 
 if TYPE_CHECKING:
     from agent.local.standin.items import Item

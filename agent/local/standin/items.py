@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.local.standin import transcription
-from agent.local.standin.ids import new_id
+from agent.local.standin.audio_deltas import Decoder, Format, format_of
+from agent.local.standin.flat_dialect import ga_item
+from agent.local.standin.identifiers import new_id
 from agent.local.standin.item_audio import keep, with_audio
 from agent.local.standin.rules import Refusal
-from agent.local.standin.sound import Decoder, Format, format_of
-from agent.local.standin.spelling import ga_item
 
 if TYPE_CHECKING:
     from agent.local.standin.session import Session

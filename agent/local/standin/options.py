@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.local.speech import Speak, speech
+from agent.local.speech_synthesis import Speak, speech
 from agent.local.standin.dialects import SERVED
 from agent.local.standin.faults import Fault
 from agent.local.standin.script import Script

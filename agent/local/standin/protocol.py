@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from agent.local.standin import buffer, items, responses, updates
+from agent.local.standin import input_audio_buffer, items, responses, session_update
 from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
-from agent.local.standin.rules.judge import Literal
+from agent.local.standin.rules.checker import Literal
 from agent.local.standin.session import Session
 
 Handler = Callable[[Session, dict[str, Any]], None]
@@ -20,8 +20,8 @@ def _not_here(session: Session, event: dict[str, Any]) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    **updates.HANDLERS,
-    **buffer.HANDLERS,
+    **session_update.HANDLERS,
+    **input_audio_buffer.HANDLERS,
     **items.HANDLERS,
     **responses.HANDLERS,
     "session.input_audio_buffer.append": _not_here,

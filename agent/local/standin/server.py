@@ -11,10 +11,8 @@ from typing import Any, Self
 from aiohttp import web
 
 from agent.errors import LocalError
-from agent.local.ears import Ears
-from agent.local.standin.buffer import InputBuffer
+from agent.local.speech_recognition import PhraseRecognizer
 from agent.local.standin.client_secrets import ClientSecrets
-from agent.local.standin.config import Config
 from agent.local.standin.connection import MAX_FRAME_BYTES, Connection
 from agent.local.standin.dialects import DIALECTS, OPENAI_BETA, Dialect
 from agent.local.standin.faults import Fault, Faults, by_name, parse_fault, parse_faults
@@ -26,13 +24,15 @@ from agent.local.standin.handshake import (
     admit,
 )
 from agent.local.standin.http_json import read_json
+from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.options import StandInOptions
 from agent.local.standin.origins import control_guard
-from agent.local.standin.record import Record
+from agent.local.standin.recorder import Record
 from agent.local.standin.rules import schema_of
 from agent.local.standin.session import Session
+from agent.local.standin.session_config import Config
+from agent.local.standin.session_update import adopt
 from agent.local.standin.speech_api import SpeechApi
-from agent.local.standin.updates import adopt
 
 FAULT_HEADER = "X-Stand-In-Fault"
 
@@ -47,7 +47,7 @@ class StandIn:
         """Those of all sessions; may be changed while it runs."""
         self.record = Record(self.options.log)
         self._secrets = ClientSecrets()
-        self._ears = Ears() if self.options.recognise else None
+        self._ears = PhraseRecognizer() if self.options.recognise else None
         self._runner: web.AppRunner | None = None
 
     @property

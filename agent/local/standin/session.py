@@ -9,19 +9,19 @@ import secrets
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from agent.local.ears import Ears
-from agent.local.standin.config import SESSION_SECONDS, Config, default_config
+from agent.local.speech_recognition import PhraseRecognizer
+from agent.local.standin.answers import AnswerSource, answers_for
 from agent.local.standin.dialects import Dialect
 from agent.local.standin.faults import Fault, Faults
-from agent.local.standin.ids import new_id
+from agent.local.standin.flat_dialect import flat_event
+from agent.local.standin.identifiers import new_id
 from agent.local.standin.items import Conversation
-from agent.local.standin.mind import Mind, mind_for
 from agent.local.standin.options import StandInOptions
-from agent.local.standin.spelling import flat_event
+from agent.local.standin.session_config import SESSION_SECONDS, Config, default_config
 
 if TYPE_CHECKING:
-    from agent.local.standin.buffer import InputBuffer
-    from agent.local.standin.reply import Reply
+    from agent.local.standin.input_audio_buffer import InputBuffer
+    from agent.local.standin.response_run import Reply
 
 TEXT_DELTAS = ("transcript.delta", "text.delta", "arguments.delta", "transcription.delta")
 OBFUSCATED_LENGTH = 16
@@ -46,7 +46,7 @@ class Session:
         dialect: Dialect,
         model: str,
         options: StandInOptions,
-        ears: Ears | None,
+        ears: PhraseRecognizer | None,
         faults: Faults,
         outbox: Outbox,
         hang_up: Callable[[int, str], None],
@@ -56,7 +56,7 @@ class Session:
         self.flat = dialect.flat
         self.model = model
         self.options = options
-        self.ears = ears
+        self.recognizer = ears
         self.faults = faults
         self.hang_up = hang_up
         """Close the connection, with a WebSocket close code and reason."""
@@ -65,7 +65,7 @@ class Session:
         self.config: Config = default_config(
             self.id, model, flat=dialect.flat, seconds=self.seconds
         )
-        self.mind: Mind = mind_for(
+        self.answers: AnswerSource = answers_for(
             options.script, self.config["instructions"], recognises=ears is not None
         )
         self.conversation = Conversation()
@@ -73,7 +73,7 @@ class Session:
         """The one in the conversation; those beside it are in ``others``."""
         self.answering = asyncio.Event()
         """Set while there is a ``reply``."""
-        self.others: dict[str, Reply] = {}
+        self.out_of_band_replies: dict[str, Reply] = {}
         self.replies_made = 0
         self.updates_made = 0
         self.voice_locked = False

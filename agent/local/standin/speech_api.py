@@ -11,11 +11,11 @@ import numpy as np
 from aiohttp import web
 
 from agent.local.audio import SERVICE_RATE, resample
-from agent.local.speech import Speak
+from agent.local.speech_synthesis import Speak
 from agent.local.standin.handshake import Hello, is_wrong_key
 from agent.local.standin.http_json import read_json
 from agent.local.standin.rules import Refusal
-from agent.local.standin.rules.refusal import (
+from agent.local.standin.rules.refusals import (
     missing_parameter,
     not_supported,
     out_of_range,

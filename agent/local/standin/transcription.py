@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from agent.local.audio import SERVICE_RATE, seconds_of
-from agent.local.standin.sound import split_words
+from agent.local.standin.audio_deltas import split_words
 
 if TYPE_CHECKING:
     from agent.local.standin.items import Item
@@ -42,9 +42,11 @@ async def heard_all(session: Session) -> None:
 
 async def _listen(session: Session, item: Item, pcm: bytes) -> None:
     came_at = asyncio.get_running_loop().time()
-    mind, delay_ms = session.mind, session.options.transcript_ms
-    if session.ears is not None and mind.language.startswith("en"):
-        item.heard = await session.ears.hear(pcm, SERVICE_RATE, mind.phrases, several=mind.several)
+    mind, delay_ms = session.answers, session.options.transcript_ms
+    if session.recognizer is not None and mind.language.startswith("en"):
+        item.heard = await session.recognizer.hear(
+            pcm, SERVICE_RATE, mind.phrases, several=mind.separate_phrases
+        )
     settings = session.config["audio"]["input"]["transcription"]
     if settings is None:
         return

@@ -11,7 +11,7 @@ import pytest_asyncio
 from openai.types.realtime import realtime_session_create_response as created
 
 from agent.local.standin import StandIn, StandInOptions
-from tests.local.standin.client import connecting
+from tests.kit.realtime_client import connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,10 +10,10 @@ import pytest
 
 from agent.local import g711
 from agent.local.audio import SERVICE_RATE, is_speech, resample, seconds_of, silence
-from agent.local.speech import speech
+from agent.local.speech_synthesis import speech
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
-from tests.local.standin.client import HEADERS, Event, RawClient, connected, connecting
+from tests.kit.realtime_client import HEADERS, Event, RawClient, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

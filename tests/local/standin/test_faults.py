@@ -18,8 +18,8 @@ from agent.local.audio import SERVICE_RATE, silence
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import KINDS, Fault, parse_fault, parse_faults
 from agent.local.standin.script import Script
-from tests.local.standin.client import HEADERS, RawClient, connected, connecting
-from tests.programs import run
+from tests.kit.programs import run
+from tests.kit.realtime_client import HEADERS, RawClient, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

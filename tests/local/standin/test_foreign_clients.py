@@ -20,7 +20,7 @@ from livekit.plugins import openai as livekit_openai
 from openai.types.realtime import AudioTranscription
 
 from agent.local.audio import SERVICE_RATE, is_speech, silence, write_wav
-from agent.local.speech import speech
+from agent.local.speech_synthesis import speech
 from agent.local.standin import StandIn
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -20,9 +20,9 @@ from openai.types import realtime
 from pydantic import TypeAdapter, ValidationError
 
 from agent.local.standin import StandInOptions
-from agent.local.standin.buffer import InputBuffer
 from agent.local.standin.dialects import OPENAI_GA
 from agent.local.standin.faults import Faults, parse_fault
+from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.protocol import receive
 from agent.local.standin.rules.schema import FACTS
 from agent.local.standin.session import Session

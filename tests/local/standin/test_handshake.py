@@ -9,7 +9,7 @@ import pytest
 
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.handshake import Hello
-from tests.local.standin.client import HEADERS, connected, connecting
+from tests.kit.realtime_client import HEADERS, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

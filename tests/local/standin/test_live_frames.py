@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.local.standin import StandIn
-from tests.local.standin.client import HEADERS, Event, RawClient, connected, connecting
+from tests.kit.realtime_client import HEADERS, Event, RawClient, connected, connecting
 from tests.local.standin.test_conversation import BOOK_TABLE, typed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

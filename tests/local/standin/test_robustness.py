@@ -16,7 +16,7 @@ import pytest_asyncio
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.connection import MAX_FRAME_BYTES
 from agent.local.standin.script import Script
-from tests.local.standin.client import HEADERS, connected
+from tests.kit.realtime_client import HEADERS, connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

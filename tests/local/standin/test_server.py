@@ -11,7 +11,7 @@ import trustme
 
 from agent.errors import LocalError
 from agent.local.standin import StandIn, StandInOptions
-from tests.local.standin.client import HEADERS
+from tests.kit.realtime_client import HEADERS
 
 
 async def test_clients_that_want_tls(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from agent.local.audio import SERVICE_RATE, is_speech, seconds_of, silence
 from agent.local.standin import StandIn, StandInOptions
-from tests.local.standin.client import RawClient, connected
+from tests.kit.realtime_client import RawClient, connected
 from tests.local.standin.conftest import SCRIPT
 
 DIALECTS = ("openai_ga", "azure_preview")

@@ -10,7 +10,7 @@ import pytest
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_faults
 from agent.local.standin.script import Script
-from tests.local.standin.client import RawClient, connected
+from tests.kit.realtime_client import RawClient, connected
 
 LINE = "This is an answer that takes some time to say, so that much can happen before it ends."
 COMPLETED = "conversation.item.input_audio_transcription.completed"

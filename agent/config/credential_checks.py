@@ -1,0 +1,144 @@
+"""What is wrong with the addresses and credentials of the services that the worker connects to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from agent.config.settings import LiveKitSettings, Settings
+from agent.config.sources import SECRETS, SourcedValue, problem
+from agent.errors import Problem
+from agent.masking import mask_url
+
+_FALSE = {"0", "false", "no", "off"}
+_URLS = (
+    "OPENAI_BASE_URL",
+    "AZURE_OPENAI_ENDPOINT",
+    "LIVEKIT_URL",
+    "REALTIME_FALLBACK_BASE_URL",
+    "REALTIME_FALLBACK_AZURE_ENDPOINT",
+    "AGENT_TTS_BASE_URL",
+)
+_SERVICE_KEYS = tuple(name for name in SECRETS if not name.startswith("LIVEKIT_"))
+"""Secrets that leave in an HTTP header. LiveKit's secret signs, and may hold any character."""
+
+
+def access_problems(settings: Settings, given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    """What no connection could be made with, whoever owns the account."""
+    yield from _both_services(given)
+    yield from _malformed_urls(given)
+    yield from _unsendable_keys(given)
+    yield from _disabled(given)
+    yield from _entra(settings, given)
+
+
+def missing_service_settings(settings: Settings) -> list[Problem]:
+    """What the dialect needs and nobody has set."""
+    if settings.dialect.azure:
+        needed: dict[str, Any] = {
+            "AZURE_OPENAI_ENDPOINT": settings.azure_openai_endpoint,
+            "AZURE_OPENAI_API_KEY": settings.azure_openai_api_key.get_secret_value()
+            or settings.azure_openai_auth == "entra",
+            "AZURE_OPENAI_DEPLOYMENT": settings.azure_openai_deployment,
+        }
+    else:
+        needed = {"OPENAI_API_KEY": settings.openai_api_key.get_secret_value()}
+    name = settings.dialect.name
+    return [
+        problem(setting, "", f"{setting} is not set; {name} needs it.", "Set it.")
+        for setting, value in needed.items()
+        if not value
+    ]
+
+
+def missing_livekit_settings(settings: LiveKitSettings) -> list[Problem]:
+    """What the worker needs to register with a LiveKit server and nobody has set."""
+    needed = {
+        "LIVEKIT_URL": settings.livekit_url,
+        "LIVEKIT_API_KEY": settings.livekit_api_key,
+        "LIVEKIT_API_SECRET": settings.livekit_api_secret.get_secret_value(),
+    }
+    fix = "Set it in the environment or in .env.local."
+    return [
+        problem(name, "", f"{name} is not set; the worker needs it.", fix)
+        for name, value in needed.items()
+        if not value
+    ]
+
+
+def _entra(settings: Settings, where: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    if settings.azure_openai_auth == "entra" and not _has_azure_identity():
+        name = "AZURE_OPENAI_AUTH"
+        message = f"{name} is entra, and azure-identity is not installed."
+        yield problem(name, where[name].source, message, "Install realtime-agent[entra].")
+
+
+def _has_azure_identity() -> bool:
+    return bool(find_spec("azure") and find_spec("azure.identity"))
+
+
+def _both_services(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    both = {"OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"} <= set(given)
+    if both and "REALTIME_DIALECT" not in given:
+        message = "OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT are both set: which is it?"
+        source = given["AZURE_OPENAI_ENDPOINT"].source
+        fix = "Set REALTIME_DIALECT, or remove one of the two."
+        yield problem("REALTIME_DIALECT", source, message, fix)
+
+
+def _malformed_urls(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    for setting in _URLS:
+        if setting not in given:
+            continue
+        url = given[setting]
+        like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
+        if not _is_url(url.text):
+            message = f"Invalid value for {setting}: '{mask_url(url.text)}' is not a URL."
+            yield problem(setting, url.source, message, f"Write {like}.")
+        elif "@" in urlsplit(url.text).netloc:
+            message = f"{setting} holds a user name or a password: '{mask_url(url.text)}'."
+            fix = f"Write {like}, and put the key into the setting that is meant for it."
+            yield problem(setting, url.source, message, fix)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return False
+    printable = text.isprintable() and " " not in text
+    return printable and parts.scheme in {"http", "https", "ws", "wss"} and bool(parts.hostname)
+
+
+def _unsendable_keys(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    """An HTTP header takes neither a line break nor a space around or within a key."""
+    for name in _SERVICE_KEYS:
+        key = given.get(name)
+        if key is None:
+            continue
+        wrong = [at for at, letter in enumerate(key.text) if not "!" <= letter <= "~"]
+        if wrong:
+            message = (
+                f"{name} cannot be sent: character {wrong[0] + 1} of {len(key.text)} is "
+                f"{_kind_of_character(key.text[wrong[0]])}."
+            )
+            fix = "A key is one line of ASCII without spaces: copy it again."
+            yield problem(name, key.source, message, fix)
+
+
+def _kind_of_character(letter: str) -> str:
+    if letter in "\r\n":
+        return "a line break"
+    if letter.isspace():
+        return "a space"
+    return "not ASCII" if letter > "~" else "a control character"
+
+
+def _disabled(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    value = given.get("OPENAI_DISABLE")
+    if value is not None and value.text.lower() not in _FALSE:
+        message = "OPENAI_DISABLE is set, and there is no other engine to answer calls."
+        yield problem("OPENAI_DISABLE", value.source, message, "Remove it.")

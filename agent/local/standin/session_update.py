@@ -1,0 +1,96 @@
+"""``session.update``: all of it takes effect, or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent.local.standin.answers import answers_for
+from agent.local.standin.flat_dialect import ga_settings
+from agent.local.standin.response_run import rehearse
+from agent.local.standin.rules import Refusal
+from agent.local.standin.rules.refusals import unsupported_option
+from agent.local.standin.session_config import Config, merged
+
+if TYPE_CHECKING:
+    from agent.local.standin.session import Session
+
+
+def update(session: Session, event: dict[str, Any]) -> None:
+    change = ga_settings(event["session"]) if session.flat else event["session"]
+    session.updates_made += 1
+    if session.updates_made == 1 and session.fault("refuse-first-update"):
+        raise Refusal(
+            None,
+            "The server had an error while processing your request. Sorry about that!",
+            type="server_error",
+        )
+    _check_state(session, change)
+    adopt(session, change)
+    session.buffer.configure()
+    rehearse(session)
+    session.emit("session.updated", session=_echo(session))
+
+
+def adopt(session: Session, change: Config) -> None:
+    """Let ``change`` take effect on the session and on what it says."""
+    before = session.config
+    session.config = merged(before, change)
+    if session.config["instructions"] != before["instructions"]:
+        session.answers = answers_for(
+            session.options.script,
+            session.config["instructions"],
+            recognises=session.recognizer is not None,
+        )
+
+
+def _check_state(session: Session, change: Config) -> None:
+    """Rules that depend on what the session is and has done."""
+    model = change.get("model")
+    if model is not None and model != session.model and not session.dialect.azure:
+        # No sentence is recorded for a known model; an unknown one earns this.
+        raise unsupported_option()
+    voice = change.get("audio", {}).get("output", {}).get("voice")
+    current = session.config["audio"]["output"]["voice"]
+    if voice is not None and voice != current and session.voice_locked:
+        raise Refusal(
+            "cannot_update_voice",
+            "Cannot update a conversation's voice if assistant audio is present.",
+            echo_event_id=False,
+        )
+    tracing = session.config["tracing"]
+    if tracing is not None and "tracing" in change and change["tracing"] != tracing:
+        # No sentence is recorded either: only that it cannot be modified once enabled.
+        raise Refusal(
+            "invalid_value",
+            "Cannot update tracing once it is enabled.",
+            param="session.tracing",
+        )
+
+
+def _echo(session: Session) -> Config:
+    if not session.fault("echo-differs"):
+        return session.config
+    other: dict[str, Any] = {"output": {"voice": "echo"}, "input": {}}
+    detection = session.config["audio"]["input"]["turn_detection"]
+    if detection is not None and detection["type"] == "server_vad":
+        other["input"] = {"turn_detection": {**detection, "silence_duration_ms": 200}}
+    return merged(session.config, {"audio": other})
+
+
+def refuse_transcription(session: Session, event: dict[str, Any]) -> None:
+    """``transcription_session.update``: this is a conversation."""
+    raise Refusal(
+        "invalid_parameter",
+        "Passing a transcription session update event to a realtime session is not allowed.",
+    )
+
+
+def close(session: Session, event: dict[str, Any]) -> None:
+    session.hang_up(1000, "")
+
+
+HANDLERS = {
+    "session.update": update,
+    "transcription_session.update": refuse_transcription,
+    "session.close": close,
+}

@@ -1,0 +1,175 @@
+"""What of a service's events the engine can bear. Pure; in GA.
+
+The engine ends its connection over an audio delta without audio, and waits for ever for the rest
+of a response that was announced twice (upstream 1.8.9). Services have sent both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+
+from agent.realtime.protocol.dialects import Event
+from agent.realtime.state.connection_state import as_object
+
+RECENT = 64
+"""Events by whose ids one that comes again is known."""
+MAX_OPEN = 64
+"""Responses that may have begun and not ended; the oldest is forgotten."""
+
+_DELTAS = frozenset(
+    {
+        "response.output_audio.delta",
+        "response.output_audio_transcript.delta",
+        "response.output_text.delta",
+    }
+)
+_OF_ITEMS = frozenset(
+    {
+        *_DELTAS,
+        "response.content_part.added",
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.input_audio_transcription.failed",
+        "conversation.item.deleted",
+        "input_audio_buffer.speech_started",
+    }
+)
+_WITH_ITEMS = frozenset(
+    {"response.output_item.added", "response.output_item.done", "conversation.item.added"}
+)
+
+
+class EventFilter:
+    """One connection's."""
+
+    def __init__(self) -> None:
+        self._recent: OrderedDict[str, int] = OrderedDict()
+        """Hashes of the latest events by their ids."""
+        self._has_unique_ids = True
+        """No id has come with two different events. Services have sent the same with all."""
+        self._open: dict[str, set[str]] = {}
+        """Responses that the engine was told have begun, and their items."""
+        self._response: str | None = None
+        """The one of them in the conversation."""
+        self._doubled = False
+        """The response's events come twice."""
+        self._last: Event = {}
+        self.reason = ""
+        """Why the last event was not let through; empty where it was."""
+
+    @property
+    def response(self) -> str | None:
+        """The response in the conversation that the engine takes to be coming."""
+        return self._response
+
+    def should_forward(self, event: Event) -> bool:
+        """Whether the engine may have ``event``; ``reason`` is then why not."""
+        self.reason = ""
+        if not self._is_well_formed(event):
+            self.reason = "malformed"
+        elif self._is_repeated(event):
+            self.reason = "repeated"
+        elif not self._is_in_order(event):
+            self.reason = "out_of_place"
+        return not self.reason
+
+    def _is_well_formed(self, event: Event) -> bool:
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            return False
+        if kind in _DELTAS and not isinstance(event.get("delta"), str):
+            return False
+        if kind in _OF_ITEMS and not isinstance(event.get("item_id"), str):
+            return False
+        if kind in _WITH_ITEMS:
+            item = as_object(event.get("item"))
+            return isinstance(item.get("id"), str) and isinstance(item.get("type"), str)
+        if kind in ("response.created", "response.done"):
+            return isinstance(as_object(event.get("response")).get("id"), str)
+        if kind == "response.content_part.added":
+            return isinstance(as_object(event.get("part")).get("type"), str)
+        return kind != "error" or isinstance(event.get("error"), dict)
+
+    def _is_repeated(self, event: Event) -> bool:
+        if self._is_known(event):
+            return True
+        if not self._doubled:
+            return False
+        said = {key: value for key, value in event.items() if key != "event_id"}
+        if said == self._last:
+            self._last = {}
+            return True
+        self._last = said
+        return False
+
+    def _is_known(self, event: Event) -> bool:
+        """Whether the same event came a moment ago, as far as its id can tell."""
+        event_id = event.get("event_id")
+        if not isinstance(event_id, str) or not event_id or not self._has_unique_ids:
+            return False
+        fingerprint = _fingerprint(event)
+        known = self._recent.get(event_id)
+        if known == fingerprint:
+            return True
+        if known is not None:
+            self._has_unique_ids = False
+            self._recent.clear()
+            return False
+        self._recent[event_id] = fingerprint
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
+        return False
+
+    def _is_in_order(self, event: Event) -> bool:
+        kind, item_id = str(event["type"]), event.get("item_id")
+        if kind == "response.created":
+            return self._begin(event["response"])
+        if kind == "response.output_item.added":
+            return self._add(event)
+        if kind == "response.done":
+            # The engine looks at no id: one that is late would end the next response.
+            return self._end(event["response"]["id"])
+        if kind.startswith("response.") and not self._open:
+            return False
+        if kind in _DELTAS or kind == "response.content_part.added":
+            return self._is_known_item(item_id)
+        return kind != "response.output_item.done" or self._is_known_item(event["item"]["id"])
+
+    def _is_known_item(self, item_id: Any) -> bool:
+        return any(item_id in items for items in self._open.values())
+
+    def _begin(self, response: Any) -> bool:
+        if response["id"] in self._open:
+            self._doubled = True
+            return False
+        if response.get("conversation_id", "") is not None:
+            if self._response is not None:
+                self._end(self._response)
+            self._response = response["id"]
+        self._open[response["id"]] = set()
+        if len(self._open) > MAX_OPEN:
+            self._open.pop(next(iter(self._open)))
+        return True
+
+    def _add(self, event: Event) -> bool:
+        item_id = event["item"]["id"]
+        items = self._open.get(str(event.get("response_id", self._response)))
+        if items is None or item_id in items:
+            self._doubled = items is not None
+            return False
+        items.add(item_id)
+        return True
+
+    def _end(self, response_id: str) -> bool:
+        was_open = self._open.pop(response_id, None) is not None
+        if response_id == self._response:
+            self._response, self._doubled = None, False
+        return was_open
+
+
+def _fingerprint(event: Event) -> int:
+    if event["type"] in _DELTAS:
+        return hash((event["type"], event["item_id"], event["delta"]))
+    return hash(json.dumps(event))

@@ -1,0 +1,77 @@
+"""The events on their way to the plugin's engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field
+
+from agent.realtime.protocol.dialects import Event
+
+EVENTS_A_TURN = 32
+"""After so many events taken without a pause, the event loop serves others."""
+
+_WORDS = frozenset({"response.output_audio_transcript.delta", "response.output_text.delta"})
+
+
+@dataclass(slots=True)
+class _Words:
+    """Deltas of one item, one after another."""
+
+    event: Event
+    deltas: list[str] = field(default_factory=list)
+
+
+class PluginQueue:
+    """In order. Words that wait behind one another become one event, so that the engine's work
+    stays bounded when they come faster than it takes them."""
+
+    def __init__(self) -> None:
+        self._queue: deque[str | _Words] = deque()
+        self._changed = asyncio.Event()
+        self._closed = False
+        self._taken = 0
+
+    def put(self, event: Event, text: str | None = None) -> None:
+        """``text`` is ``event`` in JSON, where there is such a text already."""
+        if self._closed:
+            return
+        if event.get("type") in _WORDS and "start_time" not in event:
+            last = self._queue[-1] if self._queue else None
+            if not (isinstance(last, _Words) and _are_alike(last.event, event)):
+                last = _Words(event)
+                self._queue.append(last)
+            last.deltas.append(event["delta"])
+        else:
+            self._queue.append(json.dumps(event) if text is None else text)
+        self._changed.set()
+
+    def end(self) -> None:
+        """Nothing follows what waits."""
+        self._closed = True
+        self._changed.set()
+
+    def close(self) -> None:
+        """Drop what waits: nobody listens any more."""
+        self._queue.clear()
+        self.end()
+
+    async def get(self) -> str | None:
+        """The next event in JSON; ``None`` after the last one."""
+        self._taken += 1
+        if self._taken % EVENTS_A_TURN == 0:
+            await asyncio.sleep(0)
+        while not self._queue:
+            if self._closed:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        first = self._queue.popleft()
+        if isinstance(first, str):
+            return first
+        return json.dumps({**first.event, "delta": "".join(first.deltas)})
+
+
+def _are_alike(one: Event, other: Event) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("type", "response_id", "item_id"))

@@ -1,0 +1,216 @@
+"""What a call knows beyond the connection that it has. Pure; in GA.
+
+It is told of what leaves and of what comes, and says, when a connection is gone, what the engine
+must hear of it and what the next connection is to be sent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.realtime.protocol.dialects import Event
+from agent.realtime.state.accepted_settings import AcceptedSettings
+from agent.realtime.state.call_activity import CallActivity
+from agent.realtime.state.connection_state import ConnectionState, as_object
+from agent.realtime.state.conversation_history import (
+    ConversationHistory,
+    is_in_band_response_create,
+)
+from agent.realtime.state.input_audio import UncommittedAudio
+from agent.realtime.state.refusals import refused_commit
+from agent.realtime.state.turn_state import TurnState, cancelled_response_done
+from agent.voice.audio_gate import Piece
+
+STALE_SECONDS = 9.0
+"""A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
+came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """An event that waits for a connection."""
+
+    event: Event
+    audio: Sequence[Piece] = ()
+    """Audio that has to come before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLoss:
+    """What the end of a connection means."""
+
+    plugin_events: list[Event]
+    """To the engine, so that it waits for nothing that will not come."""
+    response_lost: bool
+    """A reply was in flight …"""
+    response_requested_again: bool
+    """… and is asked for again."""
+
+
+class CallState:
+    def __init__(self) -> None:
+        self.history, self.accepted = ConversationHistory(), AcceptedSettings()
+        self.turns, self.uncommitted_audio = TurnState(), UncommittedAudio()
+        self._committing: deque[HeldEvent] = deque()
+        """Commits that the service has not confirmed, with their audio."""
+        self._held: list[HeldEvent] = []
+        """What waits for the next connection."""
+        self._requested_at: dict[str, float] = {}
+        """When the engine asked for an answer, by event id."""
+        self._requested_again = False
+        """The answer that is awaited was lost once already."""
+        self._turn_detection: Event = {}
+        """The service's own detection of turns; empty where it is off."""
+        self._transcribes = False
+
+    # What it is told of.
+
+    def on_caller_audio(self, piece: Piece, now: float, *, connected: bool) -> None:
+        """A piece of the caller's audio came at ``now``, in seconds."""
+        speaking = self.turns.has_uncommitted_speech or not self._turn_detection
+        self.uncommitted_audio.append(piece, now, speaking=speaking, connected=connected)
+
+    def on_client_event(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
+        """``event`` has left; ``pieces`` is the audio that a commit is about, if not all that
+        there is."""
+        self.history.on_client_event(event)
+        self.accepted.on_client_event(event)
+        self.turns.on_client_event(event)
+        match event["type"]:
+            case "input_audio_buffer.commit":
+                kept = self.uncommitted_audio.clear() if pieces is None else pieces
+                self._committing.append(HeldEvent(event, kept))
+            case "input_audio_buffer.clear":
+                self.uncommitted_audio.clear()
+            case "session.update":
+                self._note_settings()
+
+    def on_server_event(self, event: Event, *, hidden: bool = False) -> None:
+        """``event`` has come; ``hidden``: it is about what was known before."""
+        self.accepted.on_server_event(event)
+        if not hidden:
+            self.history.on_server_event(event)
+        unasked = (
+            bool(self._turn_detection) and self._turn_detection.get("create_response") is not False
+        )
+        self.turns.on_server_event(event, answers_unasked=unasked)
+        match event.get("type"):
+            case "session.updated":
+                self._note_settings()
+            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
+                kept = self._committing.popleft().audio if self._committing else None
+                pieces = kept if kept is not None else self.uncommitted_audio.clear()
+                self.history.on_commit(event["item_id"], pieces, awaited=self._transcribes)
+            case "error":
+                self._forget_refused_commit(as_object(event.get("error")))
+            case "response.done" if as_object(event.get("response")).get("status") == "completed":
+                self._requested_again = False
+
+    def _forget_refused_commit(self, error: dict[str, Any]) -> None:
+        pending = [str(held.event.get("event_id")) for held in self._committing]
+        refused = refused_commit(error, pending)
+        if refused is not None:
+            del self._committing[pending.index(refused)]
+
+    def _note_settings(self) -> None:
+        settings = as_object(as_object(self.accepted.session.get("audio")).get("input"))
+        self._turn_detection = as_object(settings.get("turn_detection"))
+        self._transcribes = bool(settings.get("transcription"))
+
+    def on_plugin_event(self, event: Event, now: float) -> None:
+        """The engine wants ``event`` sent."""
+        if is_in_band_response_create(event):
+            self._requested_at[str(event["event_id"])] = now
+
+    def hold(self, event: Event) -> None:
+        """Keep ``event`` for the next connection."""
+        match event.get("type"):
+            case "response.cancel":
+                # What it is about has ended with the connection, or was never begun.
+                self._held = [
+                    held for held in self._held if not is_in_band_response_create(held.event)
+                ]
+            case "input_audio_buffer.clear":
+                self.uncommitted_audio.clear()
+            case "input_audio_buffer.commit":
+                self._held.append(HeldEvent(event, self.uncommitted_audio.clear()))
+            case _:
+                self._held.append(HeldEvent(event))
+
+    # What it says.
+
+    def take_held_events(self) -> list[HeldEvent]:
+        """What has waited for a connection, in order."""
+        held, self._held = self._held, []
+        return held
+
+    def is_stale(self, event: Event, now: float) -> bool:
+        """Whether nobody waits any more for what ``event`` asks for."""
+        asked = self._requested_at.get(str(event.get("event_id")))
+        return asked is not None and now - asked > STALE_SECONDS
+
+    def activity(self, *, answering: bool, settled: bool) -> CallActivity:
+        """What goes on now. ``answering``: the connection is asked for an answer; ``settled``: it
+        owes nothing else."""
+        floor = self.turns
+        if floor.active_response is not None or floor.is_response_owed or answering:
+            return CallActivity.RESPONDING
+        if self.history.has_open_calls():
+            return CallActivity.TOOL_RUNNING
+        speaking = (
+            floor.has_uncommitted_speech
+            if self._turn_detection
+            else self.uncommitted_audio.duration_ms > 0
+        )
+        if speaking or self._committing or self.history.awaits_transcript or not settled:
+            return CallActivity.CALLER_SPEAKING
+        return CallActivity.IDLE
+
+    def on_connection_lost(
+        self, conversation: ConnectionState, waiting: Sequence[Event], event_id: str
+    ) -> ConnectionLoss:
+        """The connection with ``conversation`` is gone, and what was ``waiting`` there for its
+        turn, which is held for the next; ``event_id`` is for a request of ours."""
+        floor = self.turns
+        reply = floor.active_response is not None
+        ask = self._should_request_again(conversation)
+        again = [*self._committing]
+        self._committing.clear()
+        if ask:
+            self._requested_again = True
+            again.append(HeldEvent(_own(floor.request, event_id)))
+        if conversation.unconfirmed_request is not None and not conversation.is_cancelled:
+            again.append(HeldEvent(conversation.unconfirmed_request))
+        again += [HeldEvent(event) for event in waiting]
+        told = [
+            *floor.on_connection_lost(),
+            *map(cancelled_response_done, conversation.out_of_band_responses),
+        ]
+        for event in told:
+            self.on_server_event(event)
+        self._held = [*again, *self._held]
+        return ConnectionLoss(told, reply, ask)
+
+    def _should_request_again(self, conversation: ConnectionState) -> bool:
+        """A reply that is owed, or was lost with nothing of it come, and not for the second time;
+        what a tool was called for is answered after the tool."""
+        floor = self.turns
+        if floor.is_response_owed:
+            return True
+        if floor.active_response is None or self._requested_again or conversation.is_cancelled:
+            return False
+        return not any(
+            self.history.has_begun(item) or self.history.is_complete_call(item)
+            for item in floor.response_items
+        )
+
+
+def _own(create: Event | None, event_id: str) -> Event:
+    """A request of ours for what ``create`` asked for. Nobody waits for it by its id."""
+    event: Event = {"type": "response.create", "event_id": event_id}
+    response = {**as_object((create or {}).get("response"))}
+    response.pop("metadata", None)
+    return {**event, "response": response} if response else event

@@ -1,0 +1,144 @@
+"""The parts that every measurement shares: one room server, one stand-in, both workers."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+from livekit import api
+
+from agent.local.child_process import Child, free_port
+from agent.local.livekit_server import LiveKitAddress, LiveKitServer
+from benchmarks.ours import worker_environ
+
+SCRIPT = Path(__file__).with_name("script.yaml")
+PLAIN = Path(__file__).with_name("plain_worker.py")
+TOLD_LINES = 10
+"""Of each part's output, when a measurement fails."""
+COMMANDS = {
+    "plain": ("-m", "livekit.agents", "start", str(PLAIN), "--dev"),
+    "ours": ("-m", "agent", "dev"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A running worker, and what its whole process tree takes."""
+
+    name: str
+    agent_name: str
+    process: psutil.Process
+
+    def pss_mb(self) -> float:
+        """Proportional set size: shared pages count by their share. In megabytes of 10^6."""
+        total = 0
+        for process in self._tree():
+            try:
+                total += process.memory_full_info().pss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
+
+    def private_mb(self) -> float:
+        """Memory that no other process shares, in megabytes of 10^6: what else runs on the
+        machine does not change it."""
+        total = 0
+        for process in self._tree():
+            try:
+                total += process.memory_full_info().uss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far, by those that run and those that have ended."""
+        total = 0.0
+        for process in self._tree():
+            try:
+                times = process.cpu_times()
+            except psutil.NoSuchProcess:
+                continue
+            total += times.user + times.system
+        return total
+
+    def _tree(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+
+class Rig:
+    """``async with Rig() as rig: … rig.workers["ours"]``."""
+
+    def __init__(self, mode: str = "server_vad") -> None:
+        """``mode`` is how turns are taken, by both workers."""
+        self._mode = mode
+        self._parts = AsyncExitStack()
+        self.address = LiveKitAddress("", "", "")
+        self.workers: dict[str, Worker] = {}
+        self._children: list[Child] = []
+
+    async def __aenter__(self) -> Self:
+        server = await self._parts.enter_async_context(LiveKitServer(_tell))
+        self.address = server.address
+        port = free_port()
+        command: tuple[str, ...] = (
+            "-m",
+            "agent",
+            "realtime",
+            "--port",
+            str(port),
+            "--script",
+            str(SCRIPT),
+        )
+        await self._start("The stand-in", command, "listens at")
+        for name, command in COMMANDS.items():
+            environ = self._environ(name, port)
+            worker = await self._start(f"The {name} worker", command, "registered worker", environ)
+            agent_name = environ["LIVEKIT_AGENT_NAME"]
+            self.workers[name] = Worker(name, agent_name, psutil.Process(worker.pid))
+        return self
+
+    async def __aexit__(self, error: object, *_: object) -> None:
+        if isinstance(error, type) and issubclass(error, Exception):
+            for child in self._children:
+                _tell(f"--- {child.name} wrote last:")
+                for line in list(child.tail)[-TOLD_LINES:]:
+                    _tell(line)
+        await self._parts.aclose()
+
+    async def _start(
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        ready: str,
+        environ: Mapping[str, str] | None = None,
+    ) -> Child:
+        """A Python program, started and waited for until it writes ``ready``."""
+        child = Child(name, (sys.executable, *arguments), environ=environ)
+        await self._parts.enter_async_context(child)
+        self._children.append(child)
+        await child.line_with(ready)
+        return child
+
+    async def delete_room(self, name: str) -> None:
+        address = self.address
+        async with api.LiveKitAPI(address.url, address.api_key, address.api_secret) as livekit:
+            with contextlib.suppress(api.ServerError):  # it is gone already
+                await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
+
+    def _environ(self, name: str, port: int) -> Mapping[str, str]:
+        return {
+            **worker_environ(self.address, f"http://127.0.0.1:{port}", f"bench-{name}"),
+            "AGENT_WELCOME": "Greet the caller.",
+            "AGENT_TURN_TAKING": self._mode,
+            "BENCH_TURN_TAKING": self._mode,
+        }
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,129 @@
+"""The service that is taken when the first is gone for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config.fallback import fallback_settings, service_targets, unsupported_parameters
+from agent.config.validation import check_settings, read_settings
+from agent.errors import SettingsError
+from agent.local.standin import StandIn, StandInOptions
+from agent.local.standin.faults import parse_fault
+from agent.realtime.plugin.http_session import PluginHTTPSession
+from tests.kit.plugin_client import SCRIPT, Client
+
+OPENAI = {
+    "LIVEKIT_URL": "ws://127.0.0.1:7880",
+    "LIVEKIT_API_KEY": "k",
+    "LIVEKIT_API_SECRET": "s",
+    "OPENAI_API_KEY": "sk-first",
+}
+AZURE = {
+    "REALTIME_FALLBACK_AZURE_ENDPOINT": "https://res.openai.azure.com",
+    "REALTIME_FALLBACK_AZURE_DEPLOYMENT": "speech",
+    "REALTIME_FALLBACK_API_KEY": "azure-key",
+}
+
+
+async def test_without_one_there_is_one_way(tmp_path: Path) -> None:
+    assert len(service_targets(read_settings(OPENAI, tmp_path))) == 1
+
+
+async def test_another_model_of_the_same_service(tmp_path: Path) -> None:
+    environ = {**OPENAI, "REALTIME_FALLBACK_MODEL": "gpt-realtime-mini"}
+    first, other = service_targets(read_settings(environ, tmp_path))
+    assert first.endpoint.url != other.endpoint.url
+    assert other.endpoint.url.endswith("model=gpt-realtime-mini")
+    assert other.endpoint.context.model == "gpt-realtime-mini"
+    assert await other.endpoint.credential.headers("") == {"Authorization": "Bearer sk-first"}
+
+
+async def test_another_service_has_its_own_key_and_dialect(tmp_path: Path) -> None:
+    _, other = service_targets(read_settings({**OPENAI, **AZURE}, tmp_path))
+    assert other.endpoint.dialect.name == "azure_ga"
+    assert other.endpoint.host == "res.openai.azure.com"
+    assert await other.endpoint.credential.headers("") == {"api-key": "azure-key"}
+
+
+@pytest.mark.parametrize("missing", ["API_KEY", "AZURE_DEPLOYMENT"])
+def test_what_another_host_needs_is_asked_for(missing: str, tmp_path: Path) -> None:
+    missing = f"REALTIME_FALLBACK_{missing}"
+    environ = {name: text for name, text in {**OPENAI, **AZURE}.items() if name != missing}
+    with pytest.raises(SettingsError, match=f"{missing} is not set; the fallback needs it"):
+        read_settings(environ, tmp_path)
+
+
+def test_what_the_other_would_refuse_is_left_out(tmp_path: Path) -> None:
+    given = {
+        **{name: text for name, text in OPENAI.items() if name != "OPENAI_API_KEY"},
+        "AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com",
+        "AZURE_OPENAI_API_KEY": "k",
+        "AZURE_OPENAI_DEPLOYMENT": "speech",
+        "OPENAI_API_VERSION": "2025-04-01-preview",
+        "REALTIME_TEMPERATURE": "0.7",
+        "REALTIME_FALLBACK_BASE_URL": "https://api.openai.com/v1",
+        "REALTIME_FALLBACK_MODEL": "gpt-realtime",
+        "REALTIME_FALLBACK_API_KEY": "sk",
+    }
+    report = check_settings(given, tmp_path)
+    other = fallback_settings(report.settings)
+    assert other is not None
+    assert other.dialect.name == "openai_ga"
+    assert "temperature" in unsupported_parameters(report.settings)
+    assert any("temperature is left out where the fallback is taken" in w for w in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("fault", "dialect"),
+    [("quota", "openai_ga"), ("http-401", "openai_ga"), ("quota", "azure_preview")],
+)
+async def test_the_conversation_goes_on_with_the_other(
+    fault: str, dialect: str, tmp_path: Path
+) -> None:
+    options = StandInOptions(script=SCRIPT, pace=50, dialects=("openai_ga",))
+    other_options = StandInOptions(script=SCRIPT, pace=50, dialects=(dialect,))
+    async with StandIn(options) as first, StandIn(other_options) as other:
+        fallback_is: Mapping[str, Any] = (
+            {"REALTIME_FALLBACK_BASE_URL": f"{other.url}/v1"}
+            if dialect == "openai_ga"
+            else {
+                "REALTIME_FALLBACK_AZURE_ENDPOINT": other.url,
+                "REALTIME_FALLBACK_AZURE_DEPLOYMENT": "speech",
+                "REALTIME_FALLBACK_AZURE_API_VERSION": "2025-04-01-preview",
+            }
+        )
+        environ = {
+            **OPENAI,
+            **fallback_is,
+            "REALTIME_FALLBACK_API_KEY": "key",
+            "OPENAI_BASE_URL": f"{first.url}/v1",
+            "AGENT_TURN_TAKING": "push_to_talk",
+        }
+        session = PluginHTTPSession(service_targets(read_settings(environ, tmp_path)))
+        client = Client(await session.ws_connect(""))
+        update = {"type": "realtime", "instructions": "Be kind."}
+        await client.send("session.update", event_id="first", session=update)
+        await client.send("response.create", event_id="greet")
+        await client.until("response.done")
+        first.faults[fault] = parse_fault(fault)
+        if fault == "http-401":
+            next(iter(first.record.sessions.values())).session.hang_up(1001, "")
+        await asyncio.sleep(0.1)
+        item = {"type": "message", "role": "user"}
+        content = [{"type": "input_text", "text": "hello"}]
+        await client.send("conversation.item.create", item={**item, "content": content})
+        await client.send("response.create", event_id="next")
+        done = await client.until("response.done", count=2)
+        assert done["response"]["status"] == "completed"
+        await client.close()
+        (seen,) = other.record.sessions.values()
+        shown = seen.as_dict()
+    assert shown["session"]["instructions"] == "Be kind."
+    assert [i["role"] for i in shown["items"]] == ["assistant", "user", "assistant"]
+    assert shown["items"][-1]["content"][0]["transcript"] == "Good day to you."
+    assert seen.errors == []

@@ -1,0 +1,196 @@
+"""Settings: where they come from, which wins, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.config.settings import Settings, read_livekit_settings
+from agent.config.sources import prepare_for_libraries, without_accounts
+from agent.config.validation import read_settings
+from agent.errors import SettingsError
+
+OPENAI = {"OPENAI_API_KEY": "sk-test"}
+AZURE = {
+    "REALTIME_DIALECT": "azure_preview",
+    "AZURE_OPENAI_ENDPOINT": "https://res.openai.azure.com",
+    "AZURE_OPENAI_API_KEY": "azure-key",
+    "AZURE_OPENAI_DEPLOYMENT": "speech",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def problems(environ: dict[str, str], folder: Path) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ, folder)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_key_is_all_that_openai_needs(folder: Path) -> None:
+    settings = read_settings(OPENAI, folder)
+    assert settings.dialect.name == "openai_ga"
+    assert settings.livekit_agent_name == "realtime-agent"
+    assert settings.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
+
+
+def test_environment_over_env_local_over_env(folder: Path) -> None:
+    (folder / ".env").write_text("LIVEKIT_URL=ws://one\nLIVEKIT_API_KEY=one\nAGENT_WELCOME=one\n")
+    (folder / ".env.local").write_text("LIVEKIT_API_KEY=two\nAGENT_WELCOME=two\n")
+    settings = read_settings({**OPENAI, "AGENT_WELCOME": "three"}, folder)
+    assert settings.livekit_url == "ws://one"
+    assert settings.livekit_api_key == "two"
+    assert settings.agent_welcome == "three"
+
+
+def test_a_named_env_file_replaces_the_usual_ones(folder: Path) -> None:
+    (folder / ".env").write_text("AGENT_WELCOME=usual\n")
+    (folder / "other").write_text("AGENT_WELCOME=other\n")
+    assert read_settings({**OPENAI, "AGENT_ENV_FILE": "other"}, folder).agent_welcome == "other"
+    default = Settings().agent_welcome
+    assert read_settings({**OPENAI, "AGENT_ENV_FILE": ""}, folder).agent_welcome == default
+
+
+def test_secrets_are_masked(folder: Path) -> None:
+    settings = read_settings({**OPENAI, "LIVEKIT_API_SECRET": "hidden-secret"}, folder)
+    shown = repr(settings) + str(settings) + repr(settings.endpoint)
+    assert "sk-test" not in shown
+    assert "hidden-secret" not in shown
+
+
+def test_a_secret_from_a_file(folder: Path) -> None:
+    (folder / "key").write_text("sk-from-file\n")
+    settings = read_settings({"OPENAI_API_KEY_FILE": str(folder / "key")}, folder)
+    assert settings.openai_api_key.get_secret_value() == "sk-from-file"
+
+
+def test_a_secret_file_that_is_missing(folder: Path) -> None:
+    told = problems({**AZURE, "OPENAI_API_KEY_FILE": "/nowhere"}, folder)
+    assert told == [
+        "OPENAI_API_KEY_FILE (environment): Cannot read '/nowhere': No such file or directory. "
+        "Give a readable file."
+    ]
+
+
+async def test_keys_go_to_their_own_host_only(folder: Path) -> None:
+    both = {**OPENAI, **AZURE}
+    azure = read_settings(both, folder).endpoint
+    openai = read_settings({**both, "REALTIME_DIALECT": "openai_ga"}, folder).endpoint
+    assert azure.host == "res.openai.azure.com"
+    assert await azure.credential.headers(azure.host) == {"api-key": "azure-key"}
+    assert openai.host == "api.openai.com"
+    assert await openai.credential.headers(openai.host) == {"Authorization": "Bearer sk-test"}
+
+
+def test_an_azure_api_version_selects_the_preview(folder: Path) -> None:
+    environ = {**AZURE, "REALTIME_DIALECT": "", "OPENAI_API_VERSION": "2024-10-01-preview"}
+    settings = read_settings(environ, folder)
+    assert settings.dialect.name == "azure_preview"
+    assert settings.endpoint.url == (
+        "wss://res.openai.azure.com/openai/realtime"
+        "?api-version=2024-10-01-preview&deployment=speech"
+    )
+
+
+TEMPERATURE_0 = (
+    "Invalid 'session.temperature': decimal below minimum value. "
+    "Expected a value >= 0.6, but got 0 instead."
+)
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        (
+            {**AZURE, "REALTIME_TEMPERATURE": "0"},
+            f"REALTIME_TEMPERATURE (environment): {TEMPERATURE_0} "
+            "Change it, or remove it for the default.",
+        ),
+        (
+            {**OPENAI, "REALTIME_TEMPERATURE": "0.8"},
+            "REALTIME_TEMPERATURE (environment): Unknown parameter: 'session.temperature'. "
+            "Remove it: the GA API has no temperature, the instructions set the style.",
+        ),
+        (
+            {**OPENAI, "REALTIME_MAX_OUTPUT_TOKENS": "0"},
+            "REALTIME_MAX_OUTPUT_TOKENS (environment): Invalid 'session.max_output_tokens': "
+            "integer below minimum value. Expected a value >= 1, but got 0 instead. "
+            "Change it, or remove it for the default.",
+        ),
+        (
+            {**AZURE, "REALTIME_MAX_OUTPUT_TOKENS": "4097"},
+            "REALTIME_MAX_OUTPUT_TOKENS (environment): "
+            "Invalid 'session.max_response_output_tokens': integer above maximum value. "
+            "Expected a value <= 4096, but got 4097 instead. "
+            "Change it, or remove it for the default.",
+        ),
+        (
+            {**OPENAI, "REALTIME_TEMPERATUR": "1"},
+            "REALTIME_TEMPERATUR (environment): Unknown setting: 'REALTIME_TEMPERATUR'. "
+            "Did you mean REALTIME_TEMPERATURE?",
+        ),
+        ({}, "OPENAI_API_KEY is not set; openai_ga needs it. Set it."),
+        (
+            {**OPENAI, "OPENAI_BASE_URL": "api.openai.com"},
+            "OPENAI_BASE_URL (environment): Invalid value for OPENAI_BASE_URL: 'api.openai.com' "
+            "is not a URL. Write https://HOST.",
+        ),
+        (
+            {**OPENAI, "REALTIME_DIALECT": "klingon"},
+            "REALTIME_DIALECT (environment): Invalid value for REALTIME_DIALECT: "
+            "Input should be '', 'openai_ga', 'azure_ga', 'azure_preview' or 'openai_beta', "
+            "but got 'klingon'. "
+            "The spelling that the service speaks; follows from the rest if empty.",
+        ),
+    ],
+)
+def test_one_line_names_value_rule_source_and_fix(
+    environ: dict[str, str], told: str, folder: Path
+) -> None:
+    assert problems(environ, folder) == [told]
+
+
+def test_all_problems_are_told_at_once(folder: Path) -> None:
+    environ = {"REALTIME_DIALECT": "azure_preview", "REALTIME_TEMPERATURE": "0"}
+    told = problems(environ, folder)
+    assert len(told) == 4
+    assert any(TEMPERATURE_0 in line for line in told)
+
+
+def test_numbers_that_are_none_reach_the_rules_as_they_are(folder: Path) -> None:
+    told = problems({**AZURE, "REALTIME_TEMPERATURE": "warm"}, folder)
+    assert "expected a decimal, but got a string instead" in told[0]
+
+
+def test_livekit_alone_needs_no_model(folder: Path) -> None:
+    settings = read_livekit_settings({"LIVEKIT_URL": "ws://x", "LIVEKIT_API_KEY": "k"}, folder)
+    assert settings.livekit_url == "ws://x"
+
+
+def test_an_api_version_is_hidden_from_the_plugin_and_survives_it(folder: Path) -> None:
+    environ = {**AZURE, "OPENAI_API_VERSION": "2024-10-01-preview", "LIVEKIT_URL": "ws://x"}
+    settings = read_settings(environ, folder)
+    prepare_for_libraries(environ, settings.for_libraries())
+    assert "OPENAI_API_VERSION" not in environ
+    assert read_settings(environ, folder).endpoint.url == settings.endpoint.url
+    assert environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] == "0"
+
+
+def test_without_accounts_nothing_of_another_service_is_left() -> None:
+    environ = {
+        "PATH": "/bin",
+        "LIVEKIT_URL": "wss://x",
+        "OPENAI_API_KEY": "sk",
+        "AZURE_OPENAI_API_KEY": "k",
+        "https_proxy": "http://proxy",
+        "REALTIME_VOICE": "cedar",
+    }
+    assert without_accounts(environ) == {
+        "PATH": "/bin",
+        "REALTIME_VOICE": "cedar",
+        "AGENT_ENV_FILE": "",
+    }

@@ -1,0 +1,32 @@
+"""What the service is told that the caller heard, beside what the caller heard."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+
+from agent.local.livekit_server import LiveKitAddress
+from benchmarks.truncation import GOAL_MS, interruptions, line
+from benchmarks.voice import LEAKED_DELTAS, leaked
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+COUNT = 12
+
+
+@pytest.mark.parametrize(("delay_ms", "jitter_ms"), [(0.0, 0.0), (100.0, 20.0)])
+async def test_a_reply_is_truncated_where_the_caller_stopped_hearing_it(
+    delay_ms: float, jitter_ms: float
+) -> None:
+    async with line(delay_ms, jitter_ms) as (address, near):
+        found = await interruptions(address, near, COUNT)
+    errors = sorted(abs(each.error_ms) for each in found)
+    assert len(errors) == COUNT
+    # A packet lost on a busy machine is heard by nobody, and no error of ours.
+    assert errors[-3] <= GOAL_MS, found
+    assert median(errors) <= GOAL_MS / 2, found
+
+
+async def test_none_of_a_thousand_leaked_deltas_is_heard(livekit: LiveKitAddress) -> None:
+    assert await leaked(livekit) == {"deltas": LEAKED_DELTAS, "frames_heard": 0}
