@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -247,8 +248,12 @@ async def test_a_worker_that_drains_says_how_many_calls_are_left(faulty: Faulty)
     assert code == 0
 
 
+# livekit-rtc 1.1.21 may fail to free handles of the tracks from before a restarted connection.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function FfiHandle:pytest.PytestUnraisableExceptionWarning"
+)
 async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
-    """The worker registers by itself; the call that was cut is over for the service, too."""
+    """The worker registers by itself; a call that was cut goes on."""
     async with LiveKitServer() as first:
         address = first.address
         port = int(address.url.rpartition(":")[2])
@@ -264,11 +269,15 @@ async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
                 await worker.until("registered worker", 30)
                 async with Caller(second.address, "after", agent_name=worker.agent_name) as after:
                     await greeted(after)
-                deadline = time.monotonic() + 40
+                # Both sides of the cut call have come back to the same room by themselves.
+                caller.ended.clear()
+                assert (await take_turn(caller, spoken(QUESTION))).agent == ANSWER
+                await caller.hang_up()
+                deadline = time.monotonic() + 10
                 while not seen.closed:
                     assert time.monotonic() < deadline, "the service is still paid for"
                     await asyncio.sleep(0.2)
-            await caller.hang_up()
+    gc.collect()  # so that it is this test that meets them
 
 
 @pytest.mark.timeout(300)
