@@ -270,8 +270,8 @@ async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
                 async with Caller(second.address, "after", agent_name=worker.agent_name) as after:
                     await greeted(after)
                 # Both sides of the cut call have come back to the same room by themselves.
-                caller.ended.clear()
-                assert (await take_turn(caller, spoken(QUESTION))).agent == ANSWER
+                caller.disconnected.clear()
+                assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
                 await caller.hang_up()
                 deadline = time.monotonic() + 10
                 while not seen.closed:
