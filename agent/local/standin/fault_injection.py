@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agent.local.standin.items import Item
+from agent.local.standin.session import TEXT_DELTAS, obfuscation
 
 if TYPE_CHECKING:
     from agent.local.standin.session import Session
@@ -22,9 +23,11 @@ def emit(session: Session, type: str, fields: dict[str, Any]) -> None:
         _garbage(session)
     if session.fault("reorder") and _swap(session, type, fields):
         return
-    session.emit(type, **fields)
     if session.fault("duplicate"):
+        if type.endswith(TEXT_DELTAS) and not session.flat:
+            fields = {**fields, "obfuscation": obfuscation(fields["delta"])}
         session.emit(type, **fields)
+    session.emit(type, **fields)
 
 
 def _swap(session: Session, type: str, fields: dict[str, Any]) -> bool:

@@ -32,6 +32,12 @@ Outbox = Callable[[str], None]
 """Takes each server event as JSON, in the client's spelling."""
 
 
+def obfuscation(delta: str) -> str:
+    """What the service adds to a delta of text, so that its length says nothing of the text."""
+    fill = OBFUSCATED_LENGTH - len(delta) % OBFUSCATED_LENGTH
+    return secrets.token_urlsafe(fill)[:fill]
+
+
 class Session:
     """What the handlers of client events read and change.
 
@@ -95,9 +101,7 @@ class Session:
                 return
             event = flat
         elif type.endswith(TEXT_DELTAS):
-            # Live it makes a delta's length say nothing of its text.
-            fill = OBFUSCATED_LENGTH - len(fields["delta"]) % OBFUSCATED_LENGTH
-            event["obfuscation"] = secrets.token_urlsafe(fill)[:fill]
+            event.setdefault("obfuscation", obfuscation(fields["delta"]))
         # Written out at once: what it refers to may change before it is sent.
         self._outbox(json.dumps(event))
 

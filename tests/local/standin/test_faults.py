@@ -159,6 +159,10 @@ async def test_duplicate(server: StandIn) -> None:
     async with connected(server, fault="duplicate") as client:
         await ended(client)
         assert client.types().count("response.output_item.added") == 2
+        deltas = [event for event in client.events if event["type"].endswith("transcript.delta")]
+        for first, second in zip(deltas[::2], deltas[1::2], strict=True):
+            assert first.pop("event_id") != second.pop("event_id")
+            assert first == second
 
 
 async def test_late_event(server: StandIn) -> None:
