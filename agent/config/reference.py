@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from agent.config.environment import DeclaredName
 from agent.config.overrides import OVERRIDABLE
-from agent.config.settings import LiveKitSettings, Settings
-from agent.config.sources import ALIASES, SECRETS
+from agent.config.settings import SECRETS, SECTIONS
 from agent.realtime.protocol.dialects import DIALECTS
 from agent.realtime.protocol.parameters import PARAMETERS, Parameter
 from agent.realtime.protocol.rules.models import REASONING_MODELS, SPEECH_MODELS
@@ -26,19 +26,6 @@ from agent.realtime.protocol.rules.value_types import (
     Rule,
     Text,
     Texts,
-)
-
-_GROUPS = (
-    ("LiveKit", tuple(LiveKitSettings.model_fields)),
-    (
-        "Which service",
-        tuple(
-            name
-            for name in Settings.model_fields
-            if name.startswith(("realtime_", "openai_", "azure_"))
-        ),
-    ),
-    ("The worker and its calls", tuple(n for n in Settings.model_fields if n.startswith("agent_"))),
 )
 
 
@@ -73,24 +60,35 @@ def parameter_lines() -> Iterator[SettingRow]:
 
 
 def setting_lines() -> Iterator[tuple[str, list[SettingRow]]]:
-    """All other settings, by what they are about."""
-    aliases = {name: alias for alias, name in ALIASES.items()}
-    for title, names in _GROUPS:
-        yield (
-            title,
-            [
-                SettingRow(
-                    name.upper(),
-                    _choices(Settings.model_fields[name]),
-                    _plain_default(Settings.model_fields[name]),
-                    "",
-                    f"{Settings.model_fields[name].description}.",
-                    "",
-                    aliases.get(name.upper(), ""),
-                )
-                for name in names
-            ],
-        )
+    """All other settings, by what they are about; those of the fallback service after those of
+    the primary."""
+    for title, names in SECTIONS.items():
+        yield title, [*map(_primary_row, _listed(names)), *_fallback_rows(names)]
+
+
+def _listed(names: Iterable[DeclaredName]) -> Iterator[DeclaredName]:
+    return (each for each in names if each.declaration.effect)
+
+
+def _primary_row(declared: DeclaredName) -> SettingRow:
+    shown = declared.declaration.default
+    default = _plain_default(declared.field) if shown is None else shown
+    return SettingRow(
+        declared.name,
+        _choices(declared.field),
+        default,
+        "",
+        f"{declared.declaration.effect}.",
+        "",
+        declared.declaration.alias,
+    )
+
+
+def _fallback_rows(names: Iterable[DeclaredName]) -> Iterator[SettingRow]:
+    for each in names:
+        if effect := each.declaration.fallback_effect:
+            choices = _choices(each.field)
+            yield SettingRow(each.declaration.fallback, choices, "", "", f"{effect}.", "")
 
 
 def range_of(rule: Rule) -> str:

@@ -33,31 +33,33 @@ def problems(environ: dict[str, str], folder: Path) -> list[str]:
 
 def test_a_key_is_all_that_openai_needs(folder: Path) -> None:
     settings = read_settings(OPENAI, folder)
-    assert settings.dialect.name == "openai_ga"
-    assert settings.livekit_agent_name == "realtime-agent"
-    assert settings.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
+    assert settings.service.dialect_name == "openai_ga"
+    assert settings.livekit.agent_name == "realtime-agent"
+    assert (
+        settings.service.endpoint.url == "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"
+    )
 
 
 def test_environment_over_env_local_over_env(folder: Path) -> None:
     (folder / ".env").write_text("LIVEKIT_URL=ws://one\nLIVEKIT_API_KEY=one\nAGENT_WELCOME=one\n")
     (folder / ".env.local").write_text("LIVEKIT_API_KEY=two\nAGENT_WELCOME=two\n")
     settings = read_settings({**OPENAI, "AGENT_WELCOME": "three"}, folder)
-    assert settings.livekit_url == "ws://one"
-    assert settings.livekit_api_key == "two"
-    assert settings.agent_welcome == "three"
+    assert settings.livekit.url == "ws://one"
+    assert settings.livekit.api_key == "two"
+    assert settings.voice.welcome == "three"
 
 
 def test_a_named_env_file_replaces_the_usual_ones(folder: Path) -> None:
     (folder / ".env").write_text("AGENT_WELCOME=usual\n")
     (folder / "other").write_text("AGENT_WELCOME=other\n")
-    assert read_settings({**OPENAI, "AGENT_ENV_FILE": "other"}, folder).agent_welcome == "other"
-    default = Settings().agent_welcome
-    assert read_settings({**OPENAI, "AGENT_ENV_FILE": ""}, folder).agent_welcome == default
+    assert read_settings({**OPENAI, "AGENT_ENV_FILE": "other"}, folder).voice.welcome == "other"
+    default = Settings().voice.welcome
+    assert read_settings({**OPENAI, "AGENT_ENV_FILE": ""}, folder).voice.welcome == default
 
 
 def test_secrets_are_masked(folder: Path) -> None:
     settings = read_settings({**OPENAI, "LIVEKIT_API_SECRET": "hidden-secret"}, folder)
-    shown = repr(settings) + str(settings) + repr(settings.endpoint)
+    shown = repr(settings) + str(settings) + repr(settings.service.endpoint)
     assert "sk-test" not in shown
     assert "hidden-secret" not in shown
 
@@ -65,7 +67,7 @@ def test_secrets_are_masked(folder: Path) -> None:
 def test_a_secret_from_a_file(folder: Path) -> None:
     (folder / "key").write_text("sk-from-file\n")
     settings = read_settings({"OPENAI_API_KEY_FILE": str(folder / "key")}, folder)
-    assert settings.openai_api_key.get_secret_value() == "sk-from-file"
+    assert settings.service.api_key.get_secret_value() == "sk-from-file"
 
 
 def test_a_secret_file_that_is_missing(folder: Path) -> None:
@@ -78,8 +80,8 @@ def test_a_secret_file_that_is_missing(folder: Path) -> None:
 
 async def test_keys_go_to_their_own_host_only(folder: Path) -> None:
     both = {**OPENAI, **AZURE}
-    azure = read_settings(both, folder).endpoint
-    openai = read_settings({**both, "REALTIME_DIALECT": "openai_ga"}, folder).endpoint
+    azure = read_settings(both, folder).service.endpoint
+    openai = read_settings({**both, "REALTIME_DIALECT": "openai_ga"}, folder).service.endpoint
     assert azure.host == "res.openai.azure.com"
     assert await azure.credential.headers(azure.host) == {"api-key": "azure-key"}
     assert openai.host == "api.openai.com"
@@ -89,8 +91,8 @@ async def test_keys_go_to_their_own_host_only(folder: Path) -> None:
 def test_an_azure_api_version_selects_the_preview(folder: Path) -> None:
     environ = {**AZURE, "REALTIME_DIALECT": "", "OPENAI_API_VERSION": "2024-10-01-preview"}
     settings = read_settings(environ, folder)
-    assert settings.dialect.name == "azure_preview"
-    assert settings.endpoint.url == (
+    assert settings.service.dialect_name == "azure_preview"
+    assert settings.service.endpoint.url == (
         "wss://res.openai.azure.com/openai/realtime"
         "?api-version=2024-10-01-preview&deployment=speech"
     )
@@ -142,7 +144,7 @@ TEMPERATURE_0 = (
         (
             {**OPENAI, "REALTIME_DIALECT": "klingon"},
             "REALTIME_DIALECT (environment): Invalid value for REALTIME_DIALECT: "
-            "Input should be '', 'openai_ga', 'azure_ga', 'azure_preview' or 'openai_beta', "
+            "Input should be 'openai_ga', 'azure_ga', 'azure_preview' or 'openai_beta', "
             "but got 'klingon'. "
             "The spelling that the service speaks; follows from the rest if empty.",
         ),
@@ -168,15 +170,15 @@ def test_numbers_that_are_none_reach_the_rules_as_they_are(folder: Path) -> None
 
 def test_livekit_alone_needs_no_model(folder: Path) -> None:
     settings = read_livekit_settings({"LIVEKIT_URL": "ws://x", "LIVEKIT_API_KEY": "k"}, folder)
-    assert settings.livekit_url == "ws://x"
+    assert settings.url == "ws://x"
 
 
 def test_an_api_version_is_hidden_from_the_plugin_and_survives_it(folder: Path) -> None:
     environ = {**AZURE, "OPENAI_API_VERSION": "2024-10-01-preview", "LIVEKIT_URL": "ws://x"}
     settings = read_settings(environ, folder)
-    prepare_for_libraries(environ, settings.for_libraries())
+    prepare_for_libraries(environ, settings.livekit.for_libraries())
     assert "OPENAI_API_VERSION" not in environ
-    assert read_settings(environ, folder).endpoint.url == settings.endpoint.url
+    assert read_settings(environ, folder).service.endpoint.url == settings.service.endpoint.url
     assert environ["LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"] == "0"
 
 

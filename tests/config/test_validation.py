@@ -22,7 +22,7 @@ AZURE = {
 def test_the_dialect_and_the_service_follow_from_what_is_set(tmp_path: Path) -> None:
     def of(environ: dict[str, str]) -> tuple[str, str]:
         settings = read_settings(environ, tmp_path)
-        return settings.dialect.name, settings.service
+        return settings.service.dialect_name, settings.service.kind
 
     assert of(OPENAI) == ("openai_ga", "openai")
     assert of(AZURE) == ("azure_ga", "azure")
@@ -41,7 +41,7 @@ def test_two_services_and_no_dialect(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="which is it"):
         read_settings({**OPENAI, **AZURE}, tmp_path)
     both = {**OPENAI, **AZURE, "REALTIME_DIALECT": "azure_ga"}
-    assert read_settings(both, tmp_path).endpoint.host == "res.openai.azure.com"
+    assert read_settings(both, tmp_path).service.endpoint.host == "res.openai.azure.com"
 
 
 def test_lists_are_open_on_a_compatible_server(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_aliases_stand_below_canonical_names(tmp_path: Path) -> None:
     assert session["voice"] == "coral"
     assert session["model"] == "gpt-realtime-2.1-mini"
     assert session["instructions"] == "Be brief."
-    assert settings.agent_welcome == "Say hello."
+    assert settings.voice.welcome == "Say hello."
     assert session["max_output_tokens"] == 100
     assert session["turn_detection.silence_duration_ms"] == 400
     assert session["turn_detection.threshold"] == 0.4

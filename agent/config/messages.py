@@ -1,4 +1,4 @@
-"""Say why the text of a setting could not be read as the value that its parameter takes. Pure."""
+"""The sentences that say what is wrong with a setting: value, rule, origin and fix. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from agent.masking import shorten
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from agent.config.sources import SourcedValue, problem
+from agent.errors import Problem
+from agent.masking import HIDDEN, shorten
 from agent.realtime.protocol.parameters import Finding
 from agent.realtime.protocol.rules.value_types import Either, Group, Integer, Number, Rule
 
 MAX_SHOWN = 40
+
+
+def invalid_field(
+    name: str, value: SourcedValue, field: FieldInfo, *, effect: str, reason: str
+) -> Problem:
+    """The problem with ``value`` of the environment name ``name``, which breaks the rule of
+    ``field``; ``reason`` is pydantic's."""
+    shown = HIDDEN if field.annotation is SecretStr else f"'{value.text}'"
+    message = f"Invalid value for {name}: {reason}, but got {shown}."
+    return problem(name, value.source, message, f"{effect}.")
 
 
 def explained(finding: Finding, value: Any) -> Finding:
