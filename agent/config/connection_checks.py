@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
@@ -98,7 +99,9 @@ def _malformed_urls(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
         like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
         if not _is_url(url.text):
             message = f"Invalid value for {setting}: '{mask_url(url.text)}' is not a URL."
-            yield problem(setting, url.source, message, f"Write {like}.")
+            summary = f"{setting}={mask_url(url.text)} is not a URL."
+            found = problem(setting, url.source, message, f"Write {like}.")
+            yield replace(found, summary=summary)
         elif "@" in urlsplit(url.text).netloc:
             message = f"{setting} holds a user name or a password: '{mask_url(url.text)}'."
             fix = f"Write {like}, and put the key into the setting that is meant for it."

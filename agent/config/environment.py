@@ -74,6 +74,16 @@ class DeclaredName:
         return self.declaration.name
 
     @property
+    def shown_default(self) -> str:
+        """The default as docs and messages show it; empty if there is none to show."""
+        if self.declaration.default is not None:
+            return self.declaration.default
+        default = self.field.default
+        if isinstance(default, bool):
+            return str(default).lower()
+        return "" if default is None or isinstance(default, SecretStr) else str(default)
+
+    @property
     def is_secret(self) -> bool:
         return self.field.annotation is SecretStr
 
@@ -117,7 +127,7 @@ def read_group(
                     value.name or declared.name,
                     value,
                     declared.field,
-                    effect=declared.declaration.effect,
+                    default=declared.shown_default,
                     reason=detail["msg"],
                 )
             )

@@ -10,15 +10,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.config.combinations import NO_TURN_END, contradictions, has_no_turn_end, is_silent
+from agent.config.messages import parameter_problem, presentable_problem
 from agent.config.settings import Settings
 from agent.config.sources import problem
-from agent.config.validation import as_problem
 from agent.errors import Problem
-from agent.masking import presentable
 from agent.realtime.protocol.event_json import is_unicode
 from agent.realtime.protocol.parameters import (
     BY_NAME,
@@ -93,11 +92,11 @@ def apply_metadata(metadata: str, settings: Settings) -> OverrideResult:
     given = _unambiguous(
         _parameters(_session(value, result.problems), result.problems), result.problems
     )
-    session = _settled(given, settings, result.problems)
+    session = _valid_session(given, settings, result.problems)
     result.settings = settings.with_changes(session=session)
     secrets = settings.secrets()
     result.problems = [
-        presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in result.problems
+        presentable_problem(each, secrets, MAX_MESSAGE_CHARACTERS) for each in result.problems
     ]
     return result
 
@@ -238,7 +237,7 @@ def _to_blame(found: list[Finding], given: dict[str, Any]) -> set[str]:
     return names or {name for name in given if name.partition(".")[0] in groups} or set(given)
 
 
-def _settled(
+def _valid_session(
     given: dict[str, Any], settings: Settings, problems: list[Problem]
 ) -> SessionParameters:
     """``given`` over the worker's own, less what breaks a rule."""
@@ -255,13 +254,16 @@ def _settled(
         if not found or not given:
             break
         for finding in found:
-            told = as_problem(finding, SOURCE)
-            fix = told.fix if finding.lacking else FALLBACK
-            problems.append(Problem(told.violation, told.setting, SOURCE, fix))
+            name = finding.parameter.name if finding.parameter else ""
+            found_problem = parameter_problem(
+                finding, session[name], SOURCE, dialect, context.model
+            )
+            fix = found_problem.fix if finding.lacking else FALLBACK
+            problems.append(replace(found_problem, fix=fix))
         for name in _to_blame(found, given):
             del given[name]
-    for told in contradictions(settings.voice, session):
-        problems.append(Problem(told.violation, told.setting, SOURCE, FALLBACK))
+    for each in contradictions(settings.voice, session):
+        problems.append(replace(each, source=SOURCE, fix=FALLBACK))
         for name in [name for name in given if name.startswith(("turn_detection", "output_"))]:
             del given[name]
         session = with_changes(settings.session, given, dialect)

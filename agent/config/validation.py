@@ -16,19 +16,18 @@ from agent.config.connection_checks import (
     missing_livekit_settings,
     missing_service_settings,
 )
-from agent.config.messages import explained
+from agent.config.messages import parameter_problem, presentable_problem
 from agent.config.reading import GivenValues, build_settings, read_given
 from agent.config.settings import SECRETS, Settings
 from agent.config.sources import problem
 from agent.errors import LocalError, Problem, SettingsError
-from agent.masking import mask, presentable, shorten
+from agent.masking import mask, shorten
 from agent.realtime.protocol.dialects import to_service
-from agent.realtime.protocol.parameters import MODEL, Finding, deprecation_warnings, findings
+from agent.realtime.protocol.parameters import MODEL, deprecation_warnings, findings
 from agent.realtime.protocol.rules.models import TRANSCRIPTION_MODELS
 from agent.realtime.protocol.rules.session import FLAT_VOICES, GA_VOICES
 from agent.voice.greeting import load_greeting
 
-_CHANGE = "Change it, or remove it for the default."
 MAX_MESSAGE_CHARACTERS = 1000
 
 
@@ -98,22 +97,13 @@ def _without_secrets(report: ConfigReport, given: GivenValues) -> ConfigReport:
     """``report`` as it may be shown: a key can be pasted into any setting."""
     secrets = frozenset(given.values[name].text for name in SECRETS if name in given.values)
     report.problems = [
-        presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in report.problems
+        presentable_problem(each, secrets, MAX_MESSAGE_CHARACTERS) for each in report.problems
     ]
     report.warnings = [
         shorten(mask(each, secrets), MAX_MESSAGE_CHARACTERS) for each in report.warnings
     ]
     report.secrets = secrets
     return report
-
-
-def as_problem(finding: Finding, source: str) -> Problem:
-    """``finding`` as people and programs are told it."""
-    parameter = finding.parameter
-    if parameter is None:
-        return Problem(finding.violation, "", source, _CHANGE)
-    fix = parameter.setting.lacking if finding.lacking else _CHANGE
-    return Problem(finding.violation, parameter.environment_name, source, fix)
 
 
 def _judge_session(report: ConfigReport, where: Mapping[str, str]) -> None:
@@ -130,8 +120,10 @@ def _judge_session(report: ConfigReport, where: Mapping[str, str]) -> None:
         found = findings(session, service.dialect, service.context)
     for finding in found:
         name = finding.parameter.name if finding.parameter else ""
-        finding = explained(finding, session[name])
-        report.problems.append(as_problem(finding, where.get(name, "default")))
+        source = where.get(name, "default")
+        report.problems.append(
+            parameter_problem(finding, session[name], source, service.dialect, service.model)
+        )
     if is_silent(report.settings.voice, session):
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         name = "REALTIME_OUTPUT_MODALITIES"
