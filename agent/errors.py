@@ -45,12 +45,23 @@ class Problem:
     source: str
     """Where that name was set: ``environment``, a file's name, ``default``; empty if nowhere."""
     fix: str
+    summary: str = ""
+    """For people: the value and the rule, in place of the violation's own message."""
 
     def __str__(self) -> str:
-        origin = f"{self.setting} ({self.source})" if self.setting else self.source
-        message = self.violation.message
-        stop = "" if message.endswith((".", "!", "?")) else "."
-        return f"{f'{origin}: ' if self.source else ''}{message}{stop} {self.fix}".rstrip()
+        return f"{self.explanation} {self.fix}".rstrip()
+
+    @property
+    def explanation(self) -> str:
+        """The value, the rule and the origin, in one sentence."""
+        message = self.summary or self.violation.message
+        if self.setting and self.setting not in message:
+            message = f"{self.setting}: {message}"
+        stop = message[-1:] if message.endswith((".", "!", "?")) else "."
+        origin = f" ({_origin(self.source)})" if self.source else ""
+        if stop == ".":
+            return f"{message.removesuffix('.')}{origin}."
+        return f"{message}{origin}"
 
     def as_dict(self) -> dict[str, str | None]:
         """The object that ``--json`` prints."""
@@ -62,7 +73,19 @@ class Problem:
             "setting": self.setting,
             "source": self.source,
             "fix": self.fix,
+            "explanation": self.explanation,
         }
+
+
+def _origin(source: str) -> str:
+    """``source`` of a problem in words."""
+    if source == "default":
+        return "the default"
+    if source == "job metadata":
+        return "set in the job's metadata"
+    if source.startswith("environment"):
+        return f"set in the {source.replace(',', '')}"
+    return f"set with {source}" if source == "--set" else f"set in {source}"
 
 
 class AgentError(Exception):

@@ -40,9 +40,9 @@ class Server(AgentServer):
     def __init__(self, livekit: LiveKitSettings, **options: Any) -> None:
         """``options`` are upstream's."""
         super().__init__(
-            ws_url=livekit.livekit_url,
-            api_key=livekit.livekit_api_key,
-            api_secret=livekit.livekit_api_secret.get_secret_value(),
+            ws_url=livekit.url,
+            api_key=livekit.api_key,
+            api_secret=livekit.api_secret.get_secret_value(),
             **options,
         )
         self._livekit = livekit
@@ -52,7 +52,7 @@ class Server(AgentServer):
         self._redispatching: set[asyncio.Task[None]] = set()
 
     async def run(self, *, devmode: bool = False, unregistered: bool = False) -> None:
-        if self._livekit.livekit_api_secret_file:
+        if self._livekit.api_secret_file:
             # Upstream puts the secret into the environment that later processes inherit.
             processes.start_forkserver()
         await super().run(devmode=devmode, unregistered=unregistered)
@@ -134,10 +134,8 @@ class Server(AgentServer):
         some twenty seconds later that the agent is gone."""
         job = info.job
         room = job.room.name
-        secret = self._livekit.livekit_api_secret.get_secret_value()
-        async with api.LiveKitAPI(
-            self._livekit.livekit_url, self._livekit.livekit_api_key, secret
-        ) as livekit:
+        secret = self._livekit.api_secret.get_secret_value()
+        async with api.LiveKitAPI(self._livekit.url, self._livekit.api_key, secret) as livekit:
             try:
                 gone = api.RoomParticipantIdentity(
                     room=room, identity=info.accept_arguments.identity

@@ -30,7 +30,7 @@ def _settings_or_exit() -> Settings:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    prepare_for_libraries(os.environ, settings.for_libraries())
+    prepare_for_libraries(os.environ, settings.livekit.for_libraries())
     return settings
 
 
@@ -39,11 +39,11 @@ def create_server(settings: Settings) -> Server:
     calls are left when it drains, and keeps job processes from a SIGTERM to its group. For a
     module of your own, as in examples/restaurant.py."""
     options: dict[str, Any] = {}
-    if settings.agent_http_port is not None:
-        options["port"] = settings.agent_http_port
+    if settings.worker.http_port is not None:
+        options["port"] = settings.worker.http_port
     return Server(
-        settings,
-        host=settings.agent_http_host,
+        settings.livekit,
+        host=settings.worker.http_host,
         setup_fnc=Prewarm(settings),
         # One warm process in development too: the first call should not wait for an import.
         num_idle_processes=ServerEnvOption(
@@ -58,6 +58,6 @@ settings = settings_of_worker() or _settings_or_exit()
 server = create_server(settings)
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     await handle_call(ctx, settings)

@@ -51,6 +51,6 @@ async def book_table(context: RunContext[None], people: int, day: str) -> str:
 server = create_server(settings)
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     await handle_call(ctx, settings, tools=[opening_hours, book_table])

@@ -30,7 +30,7 @@ VIOLATION = Violation("unknown_parameter", "session.temperature", "Unknown param
         (LocalError("No such file: x.wav."), "No such file: x.wav."),
         (
             SettingsError([Problem(VIOLATION, "REALTIME_TEMPERATURE", ".env", "Remove it.")]),
-            "REALTIME_TEMPERATURE (.env): Unknown parameter: 'x'. Remove it.",
+            "REALTIME_TEMPERATURE: Unknown parameter: 'x' (set in .env). Remove it.",
         ),
         (
             SettingsError([Problem(VIOLATION, "", "", "A."), Problem(VIOLATION, "", "", "B.")]),
@@ -57,4 +57,5 @@ def test_a_problem_as_json_names_where_it_came_from() -> None:
         "setting": "REALTIME_TEMPERATURE",
         "source": "environment",
         "fix": "Remove it.",
+        "explanation": "REALTIME_TEMPERATURE: Unknown parameter: 'x' (set in the environment).",
     }

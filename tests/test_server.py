@@ -27,9 +27,9 @@ async def rescue(*answers: Answer) -> list[str]:
     async with api_server(*answers) as (url, called):
         worker = Server(
             LiveKitSettings(
-                livekit_url=url,
-                livekit_api_key="key",
-                livekit_api_secret=SecretStr("secret" * 8),
+                url=url,
+                api_key="key",
+                api_secret=SecretStr("secret" * 8),
             )
         )
         job = agent.Job(id="AJ_1", room=models.Room(name="room"), agent_name="agent")

@@ -76,12 +76,12 @@ def _phrase(status: int) -> str:
 
 def give_api(ctx: JobContext, settings: LiveKitSettings) -> None:
     """Let ``ctx.api`` have a secret that is not in the environment, where upstream looks for it."""
-    if settings.livekit_api_secret_file:
-        secret = settings.livekit_api_secret.get_secret_value()
+    if settings.api_secret_file:
+        secret = settings.api_secret.get_secret_value()
         # A cached property of upstream's: what is set here is what it returns.
         ctx.api = api.LiveKitAPI(
-            settings.livekit_url,
-            settings.livekit_api_key,
+            settings.url,
+            settings.api_key,
             secret,
             session=http_context.http_session(),
         )

@@ -22,8 +22,6 @@ from agent.call.log_limits import LogLimits
 from agent.call.pre_connect_audio import PreConnectAudio
 from agent.call.rooms import PERSON_KINDS, earlier_agent
 from agent.call.session import create_agent_session, create_audio_gate, load_detector
-from agent.config.fallback import service_targets
-from agent.config.instructions import load_instructions
 from agent.config.overrides import apply_metadata, summary
 from agent.config.settings import Settings
 from agent.errors import Problem
@@ -65,14 +63,14 @@ async def handle_call(
     ``tools`` are what the agent may call. ``make_agent`` is ``MultimodalAgent`` or a subclass. The
     job ends if nobody has joined within ``caller_wait_seconds``.
     """
-    give_api(ctx, settings)
+    give_api(ctx, settings.livekit)
     for secret in settings.secrets():
         add_secret(secret)
     limits = LogLimits.install()
     ctx.add_shutdown_callback(limits.report)
     attributes = RoomAttributes(ctx.room)
     async with end_call_on_failure(ctx, attributes):
-        if not settings.agent_record_to_cloud:
+        if not settings.worker.record_to_cloud:
             # Otherwise the log of a call that never comes to a session would be uploaded.
             ctx.init_recording(
                 RecordingOptions(audio=False, traces=False, logs=False, transcript=False)
@@ -82,7 +80,7 @@ async def handle_call(
             logger.error("%s", line)
         if overridden.problems:
             attributes.put(PROBLEMS, _as_dicts(overridden.problems), max_bytes=MAX_PROBLEMS_BYTES)
-            if settings.agent_on_invalid_override == "reject":
+            if settings.worker.on_invalid_override == "reject":
                 await _reject(ctx, overridden.problems, attributes)
                 return
 
@@ -101,11 +99,11 @@ async def _handle(
 ) -> None:
     # The model and the room take a quarter of a second each, and so does a detector that has not
     # been loaded before: all three at the same time.
-    opening = asyncio.create_task(open_websocket(settings.endpoint))
+    opening = asyncio.create_task(open_websocket(settings.service.endpoint))
     loading = asyncio.create_task(asyncio.to_thread(load_detector, settings))
     notices = Notices(attributes)
     wire = PluginHTTPSession(
-        service_targets(settings),
+        settings.service_targets(),
         opening=opening,
         on_notice=notices.publish,
         gate=create_audio_gate(settings),
@@ -121,7 +119,7 @@ async def _handle(
 
     session = create_agent_session(settings, wire, telephone=_is_telephone(caller))
     CallEnd(ctx, caller, session, attributes, on_error=notices.tell_lost)
-    if settings.agent_turn_taking == PUSH_TO_TALK:
+    if settings.voice.turn_taking == PUSH_TO_TALK:
         PushToTalk(session, caller.identity).start(ctx.room.local_participant)
     first_agent = agent()
     early_audio.hand_over()
@@ -134,7 +132,7 @@ async def _handle(
         # has it whatever is said here.
         session_host=ctx.simulation_context() is not None,
         # Left out, the LiveKit Cloud project decides whether audio and transcripts are uploaded.
-        record=settings.agent_record_to_cloud,
+        record=settings.worker.record_to_cloud,
     )
     await wait_for_subscriber(session)
 
@@ -145,16 +143,16 @@ def _agent(
     make_agent: Callable[..., MultimodalAgent],
 ) -> MultimodalAgent:
     return make_agent(
-        instructions=settings.session["instructions"] or load_instructions(settings.agent_persona),
-        welcome=settings.agent_welcome,
-        verbatim=settings.agent_welcome_verbatim,
+        instructions=settings.instructions,
+        welcome=settings.voice.welcome,
+        verbatim=settings.voice.welcome_verbatim,
         greeting=_stored_greeting(settings),
         tools=list(tools),
     )
 
 
 def _stored_greeting(settings: Settings) -> Greeting | None:
-    audio = settings.agent_greeting_audio
+    audio = settings.voice.greeting_audio
     return load_greeting(Path(audio)) if audio else None
 
 

@@ -30,11 +30,11 @@ def create_agent_session(
     settings: Settings, wire: PluginHTTPSession, *, telephone: bool
 ) -> AgentSession[None]:
     """A session that is ready to start. Raises ``LocalError`` where its TTS cannot be had."""
-    numbers = get_preset(settings.agent_turn_taking_preset)
-    mode = settings.agent_turn_taking
+    numbers = get_preset(settings.voice.turn_taking_preset)
+    mode = settings.voice.turn_taking
     given: dict[str, Any] = {}
-    if voice := create_tts(settings):
-        given["tts"] = voice
+    if options := settings.voice.speech_options():
+        given["tts"] = create_tts(options, settings)
     session: AgentSession[None] = AgentSession(
         llm=realtime_model(settings.session, wire),
         vad=_detector(numbers) if mode == LOCAL else None,
@@ -83,9 +83,9 @@ def _forget_the_unheard(session: AgentSession[None]) -> None:
 
 def create_audio_gate(settings: Settings) -> AudioGate | None:
     """What keeps silence and echo from the service, where the worker hears who speaks."""
-    if settings.agent_turn_taking != LOCAL:
+    if settings.voice.turn_taking != LOCAL:
         return None
-    numbers = get_preset(settings.agent_turn_taking_preset)
+    numbers = get_preset(settings.voice.turn_taking_preset)
     return AudioGate(
         pre_roll_ms=numbers.prefix_padding_ms + numbers.min_speech_seconds * 1000,
         lag_ms=numbers.silence_duration_ms,
@@ -94,8 +94,8 @@ def create_audio_gate(settings: Settings) -> AudioGate | None:
 
 def load_detector(settings: Settings) -> None:
     """Load what hears who speaks, where the worker is to; it takes a third of a second."""
-    if settings.agent_turn_taking == LOCAL:
-        _detector(get_preset(settings.agent_turn_taking_preset))
+    if settings.voice.turn_taking == LOCAL:
+        _detector(get_preset(settings.voice.turn_taking_preset))
 
 
 @cache

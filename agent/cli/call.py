@@ -43,13 +43,13 @@ async def _call(arguments: argparse.Namespace) -> int:
         sound = turns_to_say(arguments.audio, arguments.turns)
         settings = read_livekit_settings(os.environ)
         address = LiveKitAddress(
-            settings.livekit_url,
-            settings.livekit_api_key,
-            settings.livekit_api_secret.get_secret_value(),
+            settings.url,
+            settings.api_key,
+            settings.api_secret.get_secret_value(),
         )
         await check_access(address.url, address.api_key, address.api_secret)
         result = await place_call(
-            address, settings.livekit_agent_name, sound, room=arguments.room, out=arguments.out
+            address, settings.agent_name, sound, room=arguments.room, out=arguments.out
         )
     except AgentError as error:
         if not arguments.json:

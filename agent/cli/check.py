@@ -81,7 +81,7 @@ def _as_object(report: ConfigReport) -> dict[str, Any]:
     settings = report.settings
     return {
         "ok": not report.problems,
-        "dialect": settings.dialect.name,
+        "dialect": settings.service.dialect_name,
         "model": _masked(settings.session[MODEL], report.secrets),
         "problems": [problem.as_dict() for problem in report.problems],
         "warnings": _notes(report),
@@ -98,7 +98,7 @@ def _tell(report: ConfigReport) -> None:
         settings = report.settings
         model = settings.session[MODEL] or "a model that REALTIME_MODEL does not name"
         model = mask(str(model), report.secrets)
-        print(f"All is well: {settings.dialect.name} ({settings.service}), {model}.")
+        print(f"All is well: {settings.service.dialect_name} ({settings.service.kind}), {model}.")
         print(json.dumps(_masked(report.session, report.secrets), indent=2))
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from agent.call.agent import VERBATIM
 from agent.cli.progress import progress_while, run_until_signal, say
-from agent.config.fallback import service_targets
 from agent.config.settings import Settings
 from agent.config.validation import read_settings
 from agent.errors import AgentError, LocalError, ServiceError
@@ -47,7 +46,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
         if arguments.source:
             environ["AGENT_VOICE_FROM"] = arguments.source
         settings = read_settings(environ)
-        work = _from_tts if settings.agent_voice_from == "tts" else _from_model
+        work = _from_tts if settings.voice.speaker == "tts" else _from_model
         async with progress_while("speaking"):
             pcm = await asyncio.wait_for(work(settings, arguments.text), SECONDS)
         if not pcm:
@@ -70,7 +69,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 async def _from_model(settings: Settings, text: str) -> bytes:
     """The model's own voice, as 16-bit PCM."""
-    session = PluginHTTPSession(service_targets(settings))
+    session = PluginHTTPSession(settings.service_targets())
     try:
         wire = await session.ws_connect("")
     except Exception as error:
@@ -85,7 +84,9 @@ async def _from_model(settings: Settings, text: str) -> bytes:
             if event["type"] == "response.output_audio.delta":
                 pcm += base64.b64decode(event["delta"])
             elif event["type"] == "error":
-                raise ServiceError(settings.endpoint.host, str(event["error"].get("message")))
+                raise ServiceError(
+                    settings.service.endpoint.host, str(event["error"].get("message"))
+                )
         return bytes(pcm)
     finally:
         await wire.close()
@@ -98,14 +99,15 @@ async def _send(wire: PluginWebSocket, type: str, **fields: Any) -> None:
 async def _next(wire: PluginWebSocket, settings: Settings) -> dict[str, Any]:
     message = await wire.receive()
     if not isinstance(message.data, str):
-        raise ServiceError(settings.endpoint.host, "it closed the connection")
+        raise ServiceError(settings.service.endpoint.host, "it closed the connection")
     event: dict[str, Any] = json.loads(message.data)
     return event
 
 
 async def _from_tts(settings: Settings, text: str) -> bytes:
-    voice = create_tts(settings)
-    assert voice is not None
+    options = settings.voice.speech_options()
+    assert options is not None
+    voice = create_tts(options, settings)
     pcm = bytearray()
     async with voice.stream() as stream:
         stream.push_text(text)

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_for_worker()
-    port = settings.agent_http_port
+    port = settings.worker.http_port
     _check_port(settings, DEFAULT_HTTP_PORT if port is None else port)
     return run_worker(
         settings, "--log-level", arguments.log_level, "--log-format", arguments.log_format
@@ -50,13 +50,13 @@ def settings_for_worker() -> Settings:
 
 def run_worker(settings: Settings, *options: str) -> int:
     """Be LiveKit's worker until it ends."""
-    prepare_for_libraries(os.environ, settings.for_libraries())
+    prepare_for_libraries(os.environ, settings.livekit.for_libraries())
     # The worker would try for minutes before it gave up.
     asyncio.run(
         check_access(
-            settings.livekit_url,
-            settings.livekit_api_key,
-            settings.livekit_api_secret.get_secret_value(),
+            settings.livekit.url,
+            settings.livekit.api_key,
+            settings.livekit.api_secret.get_secret_value(),
         )
     )
     processes.start_forkserver()
@@ -70,10 +70,10 @@ def _check_port(settings: Settings, port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.agent_http_host, port))
+            probe.bind((settings.worker.http_host, port))
         except OSError as error:
             raise LocalError(
-                f"The health endpoint cannot listen on {settings.agent_http_host}:{port} "
+                f"The health endpoint cannot listen on {settings.worker.http_host}:{port} "
                 f"({error.strerror}).",
                 "Set AGENT_HTTP_PORT to another port, or 0 for a free one.",
             ) from None

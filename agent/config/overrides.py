@@ -10,14 +10,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent.config.combinations import NO_TURN_END, contradictions, has_no_turn_end, is_silent
+from agent.config.messages import parameter_problem, presentable_problem
 from agent.config.settings import Settings
-from agent.config.sources import SECRETS, problem
-from agent.config.validation import DEAF, as_problem, contradictions, deaf, is_silent
+from agent.config.sources import problem
 from agent.errors import Problem
-from agent.masking import presentable
 from agent.realtime.protocol.event_json import is_unicode
 from agent.realtime.protocol.parameters import (
     BY_NAME,
@@ -92,11 +92,11 @@ def apply_metadata(metadata: str, settings: Settings) -> OverrideResult:
     given = _unambiguous(
         _parameters(_session(value, result.problems), result.problems), result.problems
     )
-    session = _settled(given, settings, result.problems)
-    result.settings = settings.model_copy(update={"session": session})
-    secrets = {getattr(settings, name.lower()).get_secret_value() for name in SECRETS}
+    session = _valid_session(given, settings, result.problems)
+    result.settings = settings.with_changes(session=session)
+    secrets = settings.secrets()
     result.problems = [
-        presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in result.problems
+        presentable_problem(each, secrets, MAX_MESSAGE_CHARACTERS) for each in result.problems
     ]
     return result
 
@@ -120,13 +120,13 @@ def _with_turn_taking(
             message = f"'{key}' in the job's metadata is {shown}, none of {', '.join(known)}."
             problems.append(problem(f"AGENT_{key.upper()}", SOURCE, message, FALLBACK))
         elif key in value:
-            chosen[f"agent_{key}"] = value[key]
+            chosen[key] = value[key]
     if not chosen:
         return settings
-    settings = settings.model_copy(update=chosen)
-    change = session_parameters(settings.agent_turn_taking, settings.agent_turn_taking_preset)
-    session = with_changes(settings.session, change, settings.dialect)
-    return settings.model_copy(update={"session": session})
+    voice = settings.voice.with_changes(**chosen)
+    change = session_parameters(voice.turn_taking, voice.turn_taking_preset)
+    session = with_changes(settings.session, change, settings.service.dialect)
+    return settings.with_changes(voice=voice, session=session)
 
 
 def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
@@ -237,12 +237,12 @@ def _to_blame(found: list[Finding], given: dict[str, Any]) -> set[str]:
     return names or {name for name in given if name.partition(".")[0] in groups} or set(given)
 
 
-def _settled(
+def _valid_session(
     given: dict[str, Any], settings: Settings, problems: list[Problem]
 ) -> SessionParameters:
     """``given`` over the worker's own, less what breaks a rule."""
     # What is wrong with the worker's own settings is no fault of the call's.
-    dialect, context = settings.dialect, settings.context
+    dialect, context = settings.service.dialect, settings.service.context
     known = {finding.violation for finding in findings(settings.session, dialect, context)}
     while True:
         session = with_changes(settings.session, given, dialect)
@@ -254,24 +254,27 @@ def _settled(
         if not found or not given:
             break
         for finding in found:
-            told = as_problem(finding, SOURCE)
-            fix = told.fix if finding.lacking else FALLBACK
-            problems.append(Problem(told.violation, told.setting, SOURCE, fix))
+            name = finding.parameter.name if finding.parameter else ""
+            found_problem = parameter_problem(
+                finding, session[name], SOURCE, dialect, context.model
+            )
+            fix = found_problem.fix if finding.lacking else FALLBACK
+            problems.append(replace(found_problem, fix=fix))
         for name in _to_blame(found, given):
             del given[name]
-    for told in contradictions(settings.model_copy(update={"session": session})):
-        problems.append(Problem(told.violation, told.setting, SOURCE, FALLBACK))
+    for each in contradictions(settings.voice, session):
+        problems.append(replace(each, source=SOURCE, fix=FALLBACK))
         for name in [name for name in given if name.startswith(("turn_detection", "output_"))]:
             del given[name]
-        session = with_changes(settings.session, given, settings.dialect)
-    if is_silent(settings.model_copy(update={"session": session})) and "output_modalities" in given:
+        session = with_changes(settings.session, given, dialect)
+    if is_silent(settings.voice, session) and "output_modalities" in given:
         message = "output_modalities ['text'] would be a silent call: nothing speaks the text."
         problems.append(problem("REALTIME_OUTPUT_MODALITIES", SOURCE, message, FALLBACK))
         del given["output_modalities"]
-        session = with_changes(settings.session, given, settings.dialect)
-    if deaf(settings.model_copy(update={"session": session})) and _SWITCH_OFF in given:
+        session = with_changes(settings.session, given, dialect)
+    if has_no_turn_end(settings.voice, session) and _SWITCH_OFF in given:
         fix = "Set turn_taking to local or push_to_talk with it."
-        problems.append(problem("REALTIME_TURN_DETECTION_TYPE", SOURCE, DEAF, fix))
+        problems.append(problem("REALTIME_TURN_DETECTION_TYPE", SOURCE, NO_TURN_END, fix))
         del given[_SWITCH_OFF]
-        session = with_changes(settings.session, given, settings.dialect)
+        session = with_changes(settings.session, given, dialect)
     return session

@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from agent.config.environment import DeclaredName
+from agent.config.messages import accepted_values
 from agent.config.overrides import OVERRIDABLE
-from agent.config.settings import LiveKitSettings, Settings
-from agent.config.sources import ALIASES, SECRETS
+from agent.config.settings import SECRETS, SECTIONS
 from agent.realtime.protocol.dialects import DIALECTS
 from agent.realtime.protocol.parameters import PARAMETERS, Parameter
 from agent.realtime.protocol.rules.models import REASONING_MODELS, SPEECH_MODELS
 from agent.realtime.protocol.rules.parameter_rules import Row
-from agent.realtime.protocol.rules.value_types import (
-    Either,
-    Flag,
-    Integer,
-    Literals,
-    Number,
-    Rule,
-    Text,
-    Texts,
-)
-
-_GROUPS = (
-    ("LiveKit", tuple(LiveKitSettings.model_fields)),
-    (
-        "Which service",
-        tuple(
-            name
-            for name in Settings.model_fields
-            if name.startswith(("realtime_", "openai_", "azure_"))
-        ),
-    ),
-    ("The worker and its calls", tuple(n for n in Settings.model_fields if n.startswith("agent_"))),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +40,9 @@ def parameter_lines() -> Iterator[SettingRow]:
         for index, row in enumerate(rows):
             yield SettingRow(
                 parameter.environment_name,
-                ", ".join(SPEECH_MODELS) if parameter.name == "model" else range_of(row.rule),
+                ", ".join(SPEECH_MODELS)
+                if parameter.name == "model"
+                else accepted_values(row.rule),
                 _default(parameter) if index == 0 else "",
                 _where(parameter, row),
                 parameter.setting.effect if index == 0 else "",
@@ -73,49 +52,33 @@ def parameter_lines() -> Iterator[SettingRow]:
 
 
 def setting_lines() -> Iterator[tuple[str, list[SettingRow]]]:
-    """All other settings, by what they are about."""
-    aliases = {name: alias for alias, name in ALIASES.items()}
-    for title, names in _GROUPS:
-        yield (
-            title,
-            [
-                SettingRow(
-                    name.upper(),
-                    _choices(Settings.model_fields[name]),
-                    _plain_default(Settings.model_fields[name]),
-                    "",
-                    f"{Settings.model_fields[name].description}.",
-                    "",
-                    aliases.get(name.upper(), ""),
-                )
-                for name in names
-            ],
-        )
+    """All other settings, by what they are about; those of the fallback service after those of
+    the primary."""
+    for title, names in SECTIONS.items():
+        yield title, [*map(_primary_row, _listed(names)), *_fallback_rows(names)]
 
 
-def range_of(rule: Rule) -> str:
-    """``0.6..1.2``, ``low, medium, high``: what a value may be."""
-    match rule:
-        case Text(enum=enum, known=known) if enum or known:
-            return ", ".join(enum or known)
-        case Text(max_length=length) if length:
-            return f"at most {length} characters"
-        case Number(minimum=low, maximum=high) | Integer(minimum=low, maximum=high):
-            return "any whole number" if low is None and high is None else f"{low:g}..{high:g}"
-        case Literals(values=values):
-            return ", ".join(values)
-        case Either(first=first, second=second):
-            other = range_of(second) if isinstance(second, Integer) else "a JSON object"
-            return f"{range_of(first)}, or {other}"
-        case Texts(combinations=combinations) if combinations:
-            return ", ".join(dict.fromkeys("+".join(sorted(each)) for each in combinations))
-        case Texts(enum=enum):
-            return f"list of {', '.join(enum)}" if enum else "list of words"
-        case Flag():
-            return "true, false"
-        case Text():
-            return "text"
-    return "a JSON object"
+def _listed(names: Iterable[DeclaredName]) -> Iterator[DeclaredName]:
+    return (each for each in names if each.declaration.effect)
+
+
+def _primary_row(declared: DeclaredName) -> SettingRow:
+    return SettingRow(
+        declared.name,
+        _choices(declared.field),
+        declared.shown_default,
+        "",
+        f"{declared.declaration.effect}.",
+        "",
+        declared.declaration.alias,
+    )
+
+
+def _fallback_rows(names: Iterable[DeclaredName]) -> Iterator[SettingRow]:
+    for each in names:
+        if effect := each.declaration.fallback_effect:
+            choices = _choices(each.field)
+            yield SettingRow(each.declaration.fallback, choices, "", "", f"{effect}.", "")
 
 
 def help_text() -> str:
@@ -212,13 +175,6 @@ def _default(parameter: Parameter) -> str:
 def _choices(field: FieldInfo) -> str:
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
     return ", ".join(choice for choice in choices if choice)
-
-
-def _plain_default(field: FieldInfo) -> str:
-    default: Any = field.default
-    if default is None or isinstance(default, SecretStr):
-        return ""
-    return str(default)
 
 
 def _code(text: str) -> str:

@@ -7,265 +7,262 @@ path of a file that holds it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from agent.config.sources import SourcedValue, read_layers, read_secret_files
-from agent.errors import Problem, SettingsError
-from agent.realtime.connection.credentials import ApiKey, Credential, EntraToken
-from agent.realtime.connection.endpoint import (
-    AZURE_PREVIEW_VERSION,
-    OPENAI_URL,
-    Endpoint,
-    azure_endpoint,
-    openai_endpoint,
+from agent.config.environment import (
+    DeclaredName,
+    EnvironmentName,
+    SettingsGroup,
+    declared_names,
+    read_group,
 )
-from agent.realtime.protocol.dialects import AZURE_GA, AZURE_PREVIEW, DIALECTS, OPENAI_GA, Dialect
-from agent.realtime.protocol.parameters import MODEL, SessionParameters
-from agent.realtime.protocol.rules import Context
+from agent.config.service import ServiceSettings, fallback_session
+from agent.config.sources import read_layers, read_secret_files
+from agent.errors import Problem, SettingsError
+from agent.realtime.connection.endpoint import OPENAI_URL
+from agent.realtime.connection.service_target import ServiceTarget
+from agent.realtime.protocol.parameters import PARAMETERS, SessionParameters
+from agent.voice.speech_options import SpeechOptions
 
-_AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-_OPENAI_HOST = "api.openai.com"
-_ROTATED = "read again for each connection, so that a rotated key is taken"
 
+class LiveKitSettings(SettingsGroup):
+    """The LiveKit server, and the name under which it dispatches calls to the worker."""
 
-class LiveKitSettings(BaseSettings):
-    """The LiveKit server. Fields are the environment's names in small letters."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    livekit_url: str = Field("", description="The LiveKit server, such as wss://NAME.livekit.cloud")
-    livekit_api_key: str = Field("", description="The server's API key")
-    livekit_api_secret: SecretStr = Field(SecretStr(""), description="The server's API secret")
-    livekit_api_secret_file: str = Field(
-        "",
-        description="The file of LIVEKIT_API_SECRET; what it holds is not put into the environment"
-        " of the job processes",
-    )
-    livekit_agent_name: str = Field(
-        "realtime-agent", description="The name that dispatches ask for; calls come to no other"
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: the layers are read elsewhere, and remembered."""
-        return (init_settings,)
-
-    def secrets(self) -> list[str]:
-        """Every secret that is set, for whoever keeps them out of texts."""
-        values = [getattr(self, name) for name in type(self).model_fields]
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    url: Annotated[
+        str,
+        EnvironmentName(
+            "LIVEKIT_URL", "The LiveKit server, such as wss://NAME.livekit.cloud", is_url=True
+        ),
+    ] = ""
+    api_key: Annotated[str, EnvironmentName("LIVEKIT_API_KEY", "The server's API key")] = ""
+    api_secret: Annotated[
+        SecretStr, EnvironmentName("LIVEKIT_API_SECRET", "The server's API secret")
+    ] = SecretStr("")
+    api_secret_file: Annotated[
+        str,
+        EnvironmentName(
+            "LIVEKIT_API_SECRET_FILE",
+            "The file of LIVEKIT_API_SECRET; what it holds is not put into the environment"
+            " of the job processes",
+        ),
+    ] = ""
+    agent_name: Annotated[
+        str,
+        EnvironmentName(
+            "LIVEKIT_AGENT_NAME", "The name that dispatches ask for; calls come to no other"
+        ),
+    ] = "realtime-agent"
 
     def for_libraries(self) -> dict[str, str]:
         """The server's address and key under the names that LiveKit's own code reads, but for a
         secret that was given as a file: that is to stay out of the environment."""
-        names = {"LIVEKIT_URL": self.livekit_url, "LIVEKIT_API_KEY": self.livekit_api_key}
-        if not self.livekit_api_secret_file:
-            names["LIVEKIT_API_SECRET"] = self.livekit_api_secret.get_secret_value()
+        names = {"LIVEKIT_URL": self.url, "LIVEKIT_API_KEY": self.api_key}
+        if not self.api_secret_file:
+            names["LIVEKIT_API_SECRET"] = self.api_secret.get_secret_value()
         return names
 
 
-class Settings(LiveKitSettings):
-    """The worker's settings: the LiveKit server's, the service's, the session's, its own."""
+class VoiceSettings(SettingsGroup):
+    """What the caller hears first and in whose voice, and who detects the end of a turn."""
 
-    realtime_dialect: Literal["", "openai_ga", "azure_ga", "azure_preview", "openai_beta"] = Field(
-        "", description="The spelling that the service speaks; follows from the rest if empty"
-    )
-    realtime_service: Literal["", "openai", "azure", "compatible"] = Field(
-        "",
-        description="Whose lists of voices and models hold; follows from the host if empty,"
-        " `compatible` holds none",
-    )
-    realtime_unsupported: Literal["error", "drop"] = Field(
-        "error", description="What to do with a parameter that the dialect or the model lacks"
-    )
-    openai_api_key: SecretStr = Field(SecretStr(""), description="The key of OpenAI's API")
-    openai_api_key_file: str = Field("", description=f"The file of OPENAI_API_KEY; {_ROTATED}")
-    openai_base_url: str = Field(
-        OPENAI_URL, description="OpenAI's API or a server compatible to it"
-    )
-    azure_openai_endpoint: str = Field("", description="https://NAME.openai.azure.com")
-    azure_openai_api_key: SecretStr = Field(SecretStr(""), description="The resource's key")
-    azure_openai_api_key_file: str = Field(
-        "", description=f"The file of AZURE_OPENAI_API_KEY; {_ROTATED}"
-    )
-    azure_openai_auth: Literal["key", "entra"] = Field(
-        "key",
-        description="What proves who calls: the resource's key, or a token of Entra ID"
-        " (realtime-agent[entra])",
-    )
-    azure_openai_deployment: str = Field("", description="The deployment of the speech model")
-    openai_api_version: str = Field(
-        "", description="Azure's api-version; named, it selects azure_preview"
-    )
+    welcome: Annotated[
+        str,
+        EnvironmentName(
+            "AGENT_WELCOME",
+            "What the agent is to do first; empty to let the caller speak first",
+            alias="OPENAI_WELCOME_MSG",
+        ),
+    ] = "Greet the caller in one short sentence and ask how you can help."
+    welcome_verbatim: Annotated[
+        bool,
+        EnvironmentName(
+            "AGENT_WELCOME_VERBATIM",
+            "Say AGENT_WELCOME as it stands, not in the model's own words",
+        ),
+    ] = False
+    greeting_audio: Annotated[
+        str,
+        EnvironmentName(
+            "AGENT_GREETING_AUDIO",
+            "A stored greeting, made by `agent greeting`, that is spoken instead of"
+            " AGENT_WELCOME while the model is still connecting",
+        ),
+    ] = ""
+    turn_taking: Annotated[
+        Literal["", "server_vad", "semantic_vad", "local", "push_to_talk"],
+        EnvironmentName(
+            "AGENT_TURN_TAKING",
+            "What detects that a turn has ended: the service (server_vad, semantic_vad), the"
+            " worker (local), the caller's button (push_to_talk); as REALTIME_TURN_DETECTION_TYPE"
+            " says if empty",
+        ),
+    ] = ""
+    turn_taking_preset: Annotated[
+        Literal["", "quiet", "office", "noisy", "phone"],
+        EnvironmentName(
+            "AGENT_TURN_TAKING_PRESET",
+            "Numbers for the caller's surroundings: docs/turn-taking.md",
+        ),
+    ] = ""
+    speaker: Annotated[
+        Literal["model", "tts"],
+        EnvironmentName(
+            "AGENT_VOICE_FROM", "Who speaks: the model, or a TTS that is given the model's text"
+        ),
+    ] = "model"
+    tts: Annotated[
+        str,
+        EnvironmentName(
+            "AGENT_TTS",
+            "The TTS: openai, azure, or MODULE:FUNCTION that makes one; with"
+            " AGENT_VOICE_FROM=model it speaks what the model answers in text",
+        ),
+    ] = ""
+    tts_voice: Annotated[
+        str, EnvironmentName("AGENT_TTS_VOICE", "The TTS's voice; its own default if empty")
+    ] = ""
+    tts_base_url: Annotated[
+        str,
+        EnvironmentName(
+            "AGENT_TTS_BASE_URL",
+            "Where the openai TTS is; OPENAI_BASE_URL if empty",
+            default="",
+            is_url=True,
+        ),
+        EnvironmentName("OPENAI_BASE_URL"),
+    ] = OPENAI_URL
+    tts_api_key: Annotated[SecretStr, EnvironmentName("OPENAI_API_KEY")] = SecretStr("")
 
-    realtime_fallback_model: str = Field(
-        "", description="Another model, taken when the service is gone for good"
-    )
-    realtime_fallback_base_url: str = Field(
-        "", description="Another server that speaks OpenAI's API, with REALTIME_FALLBACK_API_KEY"
-    )
-    realtime_fallback_api_key: SecretStr = Field(
-        SecretStr(""), description="The key of the other server or resource"
-    )
-    realtime_fallback_api_key_file: str = Field(
-        "", description=f"The file of REALTIME_FALLBACK_API_KEY; {_ROTATED}"
-    )
-    realtime_fallback_azure_endpoint: str = Field("", description="Another Azure resource")
-    realtime_fallback_azure_deployment: str = Field("", description="Another deployment")
-    realtime_fallback_azure_api_version: str = Field("", description="As OPENAI_API_VERSION")
-    realtime_fallback_dialect: Literal[
-        "", "openai_ga", "azure_ga", "azure_preview", "openai_beta"
-    ] = Field("", description="As REALTIME_DIALECT; follows from the rest if empty")
+    def speech_options(self) -> SpeechOptions | None:
+        """The TTS to create; ``None`` if the model speaks and no TTS is named."""
+        if self.speaker != "tts" and not self.tts:
+            return None
+        return SpeechOptions(
+            self.tts, self.tts_voice, self.tts_base_url, self.tts_api_key.get_secret_value()
+        )
 
-    agent_persona: str = Field("default", description="The folder under prompts/")
-    agent_welcome: str = Field(
-        "Greet the caller in one short sentence and ask how you can help.",
-        description="What the agent is to do first; empty to let the caller speak first",
-    )
-    agent_welcome_verbatim: bool = Field(
-        False, description="Say AGENT_WELCOME as it stands, not in the model's own words"
-    )
-    agent_greeting_audio: str = Field(
-        "",
-        description="A stored greeting, made by `agent greeting`, that is spoken instead of"
-        " AGENT_WELCOME while the model is still connecting",
-    )
-    agent_turn_taking: Literal["", "server_vad", "semantic_vad", "local", "push_to_talk"] = Field(
-        "",
-        description="Who hears that a turn has ended: the service (server_vad, semantic_vad), the"
-        " worker (local), the caller's button (push_to_talk); as REALTIME_TURN_DETECTION_TYPE says"
-        " if empty",
-    )
-    agent_turn_taking_preset: Literal["", "quiet", "office", "noisy", "phone"] = Field(
-        "", description="Numbers for the caller's surroundings: docs/turn-taking.md"
-    )
-    agent_voice_from: Literal["model", "tts"] = Field(
-        "model",
-        description="Who speaks: the model, or a TTS that is given the model's text",
-    )
-    agent_tts: str = Field(
-        "",
-        description="The TTS: openai, azure, or MODULE:FUNCTION that makes one; with"
-        " AGENT_VOICE_FROM=model it speaks what the model answers in text",
-    )
-    agent_tts_voice: str = Field("", description="The TTS's voice; its own default if empty")
-    agent_tts_base_url: str = Field(
-        "", description="Where the openai TTS is; OPENAI_BASE_URL if empty"
-    )
-    agent_on_invalid_override: Literal["fallback", "reject"] = Field(
-        "fallback",
-        description="What to do with a call whose metadata is wrong: answer it with the worker's"
-        " own value, or refuse it",
-    )
-    agent_record_to_cloud: bool = Field(
-        False,
-        description="Upload the audio, transcripts, traces and logs of calls to LiveKit Cloud,"
-        " where the project is there",
-    )
-    agent_http_host: str = Field(
-        "0.0.0.0",  # noqa: S104 - a prober asks from outside the container
-        description="Address of the health endpoint",
-    )
-    agent_http_port: int | None = Field(
-        None, ge=0, le=65535, description="Port of the health endpoint: 8081, with `dev` a free one"
-    )
 
+class WorkerSettings(SettingsGroup):
+    """The worker itself, and how it treats its calls."""
+
+    persona: Annotated[str, EnvironmentName("AGENT_PERSONA", "The folder under prompts/")] = (
+        "default"
+    )
+    instructions: str = Field("", repr=False)
+    """The text of ``persona``'s instructions as the worker read it, so that an edit of the file
+    reaches no running worker's calls. Empty if ``session['instructions']`` is set."""
+    on_invalid_override: Annotated[
+        Literal["fallback", "reject"],
+        EnvironmentName(
+            "AGENT_ON_INVALID_OVERRIDE",
+            "What to do with a call whose metadata is wrong: answer it with the worker's own"
+            " value, or refuse it",
+        ),
+    ] = "fallback"
+    record_to_cloud: Annotated[
+        bool,
+        EnvironmentName(
+            "AGENT_RECORD_TO_CLOUD",
+            "Upload the audio, transcripts, traces and logs of calls to LiveKit Cloud, where the"
+            " project is there",
+        ),
+    ] = False
+    http_host: Annotated[
+        str, EnvironmentName("AGENT_HTTP_HOST", "Address of the health endpoint")
+    ] = "0.0.0.0"  # noqa: S104 - a prober asks from outside the container
+    http_port: Annotated[
+        int | None,
+        Field(ge=0, le=65535),
+        EnvironmentName(
+            "AGENT_HTTP_PORT", "Port of the health endpoint: 8081, with `dev` a free one"
+        ),
+    ] = None
+
+
+class Settings(SettingsGroup):
+    """All that the worker is set to, in groups."""
+
+    livekit: LiveKitSettings = LiveKitSettings()
+    service: ServiceSettings = ServiceSettings()
+    fallback: ServiceSettings | None = None
+    """Taken for the rest of a call when ``service`` is gone for good."""
     session: SessionParameters = SessionParameters()
     """The ``REALTIME_*`` parameters of the session, with their defaults."""
+    voice: VoiceSettings = VoiceSettings()
+    worker: WorkerSettings = WorkerSettings()
 
     @property
-    def dialect(self) -> Dialect:
-        if self.realtime_dialect:
-            return DIALECTS[self.realtime_dialect]
-        if not self.azure_openai_endpoint:
-            return OPENAI_GA
-        return AZURE_PREVIEW if self.openai_api_version else AZURE_GA
+    def instructions(self) -> str:
+        """What the agent is told to do: the session's own, or the persona's."""
+        return self.session["instructions"] or self.worker.instructions
 
     @property
-    def service(self) -> str:
-        """``openai``, ``azure`` or ``compatible``."""
-        if self.realtime_service:
-            return self.realtime_service
-        if self.dialect.azure:
-            host = host_of(self.azure_openai_endpoint) or _AZURE_HOSTS[0]
-            return "azure" if host.endswith(_AZURE_HOSTS) else "compatible"
-        host = host_of(self.openai_base_url)
-        own = host == _OPENAI_HOST or host.endswith(f".{_OPENAI_HOST}")
-        return "openai" if own else "compatible"
+    def fallback_session(self) -> SessionParameters:
+        """The session as the fallback takes it; ``session`` if there is no fallback."""
+        if self.fallback is None:
+            return self.session
+        return fallback_session(self.service, self.session, self.fallback)
 
-    @property
-    def context(self) -> Context:
-        """What the rules depend on besides the dialect."""
-        model = self.session[MODEL]
-        return Context(
-            model=model if isinstance(model, str) else "", closed=self.service != "compatible"
-        )
+    def service_targets(self) -> tuple[ServiceTarget, ...]:
+        """The services of a call, in the order in which it uses them: each when the one before is
+        gone for good."""
+        primary = self.service.service_target(self.session)
+        if self.fallback is None:
+            return (primary,)
+        return primary, self.fallback.service_target(self.fallback_session)
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where calls go, with the key that belongs there."""
-        if self.dialect.azure:
-            return azure_endpoint(
-                self.dialect,
-                self.azure_openai_endpoint,
-                self.azure_openai_deployment,
-                self._azure_credential,
-                self.openai_api_version or AZURE_PREVIEW_VERSION,
-                self.context,
-            )
-        return openai_endpoint(
-            self.dialect,
-            self.openai_base_url,
-            str(self.session[MODEL]),
-            _key(self.openai_api_key, self.openai_api_key_file),
-            self.context,
-        )
 
-    @property
-    def _azure_credential(self) -> Credential:
-        if self.azure_openai_auth == "entra":
-            return EntraToken()
-        return _key(self.azure_openai_api_key, self.azure_openai_api_key_file, azure=True)
+SECTIONS: Mapping[str, tuple[DeclaredName, ...]] = {
+    "LiveKit": tuple(declared_names(LiveKitSettings)),
+    "Which service": tuple(declared_names(ServiceSettings)),
+    "The worker and its calls": (
+        *declared_names(VoiceSettings),
+        *declared_names(WorkerSettings),
+    ),
+}
+"""The environment names of all settings but the session's parameters, by what they are about."""
+
+_DECLARED = tuple(each for section in SECTIONS.values() for each in section)
+
+
+def _names(declared: Iterable[DeclaredName]) -> tuple[str, ...]:
+    """The names of ``declared``, then those of the same fields of the fallback."""
+    declared = tuple(declared)
+    fallback = [each.declaration.fallback for each in declared if each.declaration.fallback]
+    return tuple(dict.fromkeys([*(each.name for each in declared), *fallback]))
+
+
+NAMES = _names(_DECLARED)
+"""Every environment name of a setting, REALTIME_MODEL alone of the session's parameters."""
+SERVICE_NAMES = _names(SECTIONS["Which service"])
+SECRETS = _names(each for each in _DECLARED if each.is_secret)
+"""Names that can also be given as ``NAME_FILE``."""
+URLS = _names(each for each in _DECLARED if each.declaration.is_url)
+ALIASES = {
+    **{
+        parameter.setting.alias: parameter.environment_name
+        for parameter in PARAMETERS
+        if parameter.setting.alias
+    },
+    **{each.declaration.alias: each.name for each in _DECLARED if each.declaration.alias},
+}
+"""Names that other software has for the same thing, the OpenSIPS AI voice connector first of
+all, with the canonical name of each."""
 
 
 def read_livekit_settings(
     environ: Mapping[str, str], directory: Path | None = None
 ) -> LiveKitSettings:
-    """The LiveKit server alone, for a caller; ``SettingsError`` where a secret cannot be read."""
+    """The LiveKit server alone, for a caller. Raises ``SettingsError`` if a file that sets it
+    cannot be read."""
     problems: list[Problem] = []
     given = read_layers(environ, directory or Path.cwd(), problems)
-    problems += read_secret_files(given)
+    problems += read_secret_files(given, SECRETS)
+    settings = read_group(LiveKitSettings, given, problems)
     if problems:
         raise SettingsError(problems)
-    return LiveKitSettings(**field_values(LiveKitSettings, given))
-
-
-def _key(secret: SecretStr, file: str, *, azure: bool = False) -> ApiKey:
-    return ApiKey(secret.get_secret_value(), azure, Path(file) if file else None)
-
-
-def host_of(url: str) -> str:
-    """The host that ``url`` names; empty where it names none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-def field_values(kind: type[BaseSettings], given: Mapping[str, SourcedValue]) -> dict[str, Any]:
-    """What is given for the fields of ``kind``, as pydantic takes it."""
-    names = {name.upper(): name for name in kind.model_fields if name != "session"}
-    return {field: given[name].text for name, field in names.items() if name in given}
+    return settings

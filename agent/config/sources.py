@@ -9,7 +9,6 @@ from pathlib import Path
 from agent.config.env_files import read_env_file
 from agent.errors import Problem, Violation
 from agent.masking import HIDDEN, mask
-from agent.realtime.protocol.parameters import PARAMETERS
 from agent.realtime.protocol.rules.checker import is_encodable
 
 ENV_FILES = (".env", ".env.local")
@@ -19,25 +18,6 @@ ENV_FILES_SETTING = "AGENT_ENV_FILE"
 SET = "--set"
 """The source of what a command's own options set."""
 
-SECRETS = (
-    "LIVEKIT_API_SECRET",
-    "OPENAI_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "REALTIME_FALLBACK_API_KEY",
-)
-
-ALIASES = {
-    **{
-        parameter.setting.alias: parameter.environment_name
-        for parameter in PARAMETERS
-        if parameter.setting.alias
-    },
-    "OPENAI_WELCOME_MSG": "AGENT_WELCOME",
-    "AZURE_OPENAI_API_VERSION": "OPENAI_API_VERSION",
-}
-"""Names that other software has for the same thing, the OpenSIPS AI voice connector first of
-all. A canonical name wins over its alias."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourcedValue:
@@ -45,6 +25,8 @@ class SourcedValue:
 
     text: str
     source: str
+    name: str = ""
+    """The name that set it, if it stands under another one."""
 
 
 def read_layers(
@@ -66,11 +48,12 @@ def read_layers(
     return {name: value for name, value in given.items() if value.text != ""}
 
 
-def apply_aliases(given: dict[str, SourcedValue]) -> list[str]:
-    """Put what an alias says under the canonical name, where that is not set itself. Returns a
-    note on each alias that is ignored although it says something else."""
+def apply_aliases(given: dict[str, SourcedValue], aliases: Mapping[str, str]) -> list[str]:
+    """Put what an alias says under the canonical name, where that is not set itself. ``aliases``
+    has the canonical name of each. Returns a note on each alias that is ignored although it says
+    something else."""
     ignored = []
-    for alias, name in ALIASES.items():
+    for alias, name in aliases.items():
         if alias not in given:
             continue
         if name not in given:
@@ -85,10 +68,10 @@ def ignored_name(name: str, source: str, winner: str, winners_source: str) -> st
     return f"{name} ({source}) is ignored: {winner} ({winners_source}) sets the same otherwise."
 
 
-def read_secret_files(given: dict[str, SourcedValue]) -> list[Problem]:
+def read_secret_files(given: dict[str, SourcedValue], secret_names: Iterable[str]) -> list[Problem]:
     """Put secrets that are given as ``NAME_FILE`` under their names; what cannot be read."""
     problems = []
-    for name in SECRETS:
+    for name in secret_names:
         file = given.get(f"{name}_FILE")
         if name in given:
             given.pop(f"{name}_FILE", None)  # the name itself wins

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Protocol
+from typing import Any
 
 from livekit.agents import tts
-from pydantic import SecretStr
 
 from agent.errors import LocalError
 from agent.voice.sentence_splitter import SentenceSplitter
+from agent.voice.speech_options import SpeechOptions
 
 Voice = tts.TTS[Any]
 OPENAI = "openai"
 AZURE = "azure"
 
 
-class VoiceSettings(Protocol):
-    """What ``create_tts`` reads of the settings."""
-
-    @property
-    def agent_voice_from(self) -> str: ...
-    @property
-    def agent_tts(self) -> str: ...
-    @property
-    def agent_tts_voice(self) -> str: ...
-    @property
-    def agent_tts_base_url(self) -> str: ...
-    @property
-    def openai_base_url(self) -> str: ...
-    @property
-    def openai_api_key(self) -> SecretStr: ...
-
-
-def create_tts(settings: VoiceSettings) -> Voice | None:
-    """The TTS of a call, sentence by sentence; ``None`` where the model itself speaks and no
-    other voice is chosen.
+def create_tts(options: SpeechOptions, settings: object) -> Voice:
+    """The TTS of a call, sentence by sentence. A function that ``options`` names is given
+    ``settings``.
 
     Raises ``LocalError`` where its plugin or its factory is not there.
     """
-    if settings.agent_voice_from != "tts" and not settings.agent_tts:
-        return None
-    voice: Voice = _factory(settings.agent_tts or OPENAI)(settings)
+    voice = _create(options, settings)
     if voice.capabilities.streaming:
         return voice
     return _BySentence(voice)
@@ -60,11 +41,16 @@ class _BySentence(tts.StreamAdapter):
         await self._voice.aclose()
 
 
-def _factory(name: str) -> Any:
-    if name == OPENAI:
-        return _openai
-    if name == AZURE:
-        return _azure
+def _create(options: SpeechOptions, settings: object) -> Voice:
+    if options.plugin in ("", OPENAI):
+        return _openai(options)
+    if options.plugin == AZURE:
+        return _azure(options)
+    voice: Voice = _custom_factory(options.plugin)(settings)
+    return voice
+
+
+def _custom_factory(name: str) -> Any:
     module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)
@@ -75,19 +61,19 @@ def _factory(name: str) -> Any:
         ) from None
 
 
-def _openai(settings: VoiceSettings) -> Voice:
+def _openai(options: SpeechOptions) -> Voice:
     from livekit.plugins import openai
 
     given: dict[str, Any] = {"response_format": "pcm"}
-    if settings.agent_tts_voice:
-        given["voice"] = settings.agent_tts_voice
-    given["base_url"] = settings.agent_tts_base_url or settings.openai_base_url
+    if options.voice:
+        given["voice"] = options.voice
+    given["base_url"] = options.base_url
     # A server of one's own may want no key; the plugin always does.
-    given["api_key"] = settings.openai_api_key.get_secret_value() or "none"
+    given["api_key"] = options.api_key or "none"
     return openai.TTS(**given)
 
 
-def _azure(settings: VoiceSettings) -> Voice:
+def _azure(options: SpeechOptions) -> Voice:
     try:
         azure = importlib.import_module("livekit.plugins.azure")
     except ImportError:
@@ -95,6 +81,6 @@ def _azure(settings: VoiceSettings) -> Voice:
             "AGENT_TTS is azure, and livekit-plugins-azure is not installed.",
             "Install realtime-agent[azure].",
         ) from None
-    given = {"voice": settings.agent_tts_voice} if settings.agent_tts_voice else {}
+    given = {"voice": options.voice} if options.voice else {}
     voice: Voice = azure.TTS(**given)
     return voice

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from agent.call.session import _detector, load_detector
-from agent.config.settings import Settings
+from agent.config.settings import Settings, VoiceSettings
 from agent.voice.turn_detection import get_preset
 from tests.kit.programs import run
 
@@ -16,7 +16,7 @@ async def test_prewarm_in_local_mode_loads_the_detector() -> None:
     program = (
         "import sys; from agent import worker; from agent.job_process import Prewarm;"
         " Prewarm(worker.settings)(None);"
-        " print('onnxruntime' in sys.modules, worker.settings.agent_turn_taking)"
+        " print('onnxruntime' in sys.modules, worker.settings.voice.turn_taking)"
     )
     environ = {
         "OPENAI_API_KEY": "key",
@@ -30,7 +30,7 @@ async def test_prewarm_in_local_mode_loads_the_detector() -> None:
 
 
 def test_load_detector_in_local_mode_keeps_it_for_the_call() -> None:
-    load_detector(Settings(agent_turn_taking="local"))
+    load_detector(Settings(voice=VoiceSettings(turn_taking="local")))
     loaded = _detector.cache_info().currsize
     assert _detector(get_preset("")) is _detector(get_preset(""))
     assert _detector.cache_info().currsize == loaded

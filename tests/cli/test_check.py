@@ -75,7 +75,9 @@ async def test_all_problems_at_once_and_of_every_kind(tmp_path: Path) -> None:
 async def test_people_are_told_in_lines() -> None:
     ended = await run("check", "--without-secrets", "--set", "speed=99", environ=SERVICE)
     assert ended.code == 2
-    assert ended.out.startswith("problem: REALTIME_SPEED (--set): Invalid 'session.audio.output")
+    assert ended.out.startswith(
+        "problem: REALTIME_SPEED=99 is above the maximum of 1.5 (set with --set)."
+    )
     well = await run("check", "--without-secrets", environ=SERVICE)
     assert well.code == 0
     assert "All is well: openai_ga (openai), gpt-realtime-2.1." in well.out

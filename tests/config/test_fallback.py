@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from agent.config.fallback import fallback_settings, service_targets, unsupported_parameters
 from agent.config.validation import check_settings, read_settings
 from agent.errors import SettingsError
 from agent.local.standin import StandIn, StandInOptions
@@ -31,12 +30,12 @@ AZURE = {
 
 
 async def test_without_one_there_is_one_way(tmp_path: Path) -> None:
-    assert len(service_targets(read_settings(OPENAI, tmp_path))) == 1
+    assert len(read_settings(OPENAI, tmp_path).service_targets()) == 1
 
 
 async def test_another_model_of_the_same_service(tmp_path: Path) -> None:
     environ = {**OPENAI, "REALTIME_FALLBACK_MODEL": "gpt-realtime-mini"}
-    first, other = service_targets(read_settings(environ, tmp_path))
+    first, other = read_settings(environ, tmp_path).service_targets()
     assert first.endpoint.url != other.endpoint.url
     assert other.endpoint.url.endswith("model=gpt-realtime-mini")
     assert other.endpoint.context.model == "gpt-realtime-mini"
@@ -44,7 +43,7 @@ async def test_another_model_of_the_same_service(tmp_path: Path) -> None:
 
 
 async def test_another_service_has_its_own_key_and_dialect(tmp_path: Path) -> None:
-    _, other = service_targets(read_settings({**OPENAI, **AZURE}, tmp_path))
+    _, other = read_settings({**OPENAI, **AZURE}, tmp_path).service_targets()
     assert other.endpoint.dialect.name == "azure_ga"
     assert other.endpoint.host == "res.openai.azure.com"
     assert await other.endpoint.credential.headers("") == {"api-key": "azure-key"}
@@ -71,10 +70,11 @@ def test_what_the_other_would_refuse_is_left_out(tmp_path: Path) -> None:
         "REALTIME_FALLBACK_API_KEY": "sk",
     }
     report = check_settings(given, tmp_path)
-    other = fallback_settings(report.settings)
+    other = report.settings.fallback
     assert other is not None
-    assert other.dialect.name == "openai_ga"
-    assert "temperature" in unsupported_parameters(report.settings)
+    assert other.dialect_name == "openai_ga"
+    assert "temperature" in report.settings.session.values
+    assert "temperature" not in report.settings.fallback_session.values
     assert any("temperature is left out where the fallback is taken" in w for w in report.warnings)
 
 
@@ -104,7 +104,7 @@ async def test_the_conversation_goes_on_with_the_other(
             "OPENAI_BASE_URL": f"{first.url}/v1",
             "AGENT_TURN_TAKING": "push_to_talk",
         }
-        session = PluginHTTPSession(service_targets(read_settings(environ, tmp_path)))
+        session = PluginHTTPSession(read_settings(environ, tmp_path).service_targets())
         client = Client(await session.ws_connect(""))
         update = {"type": "realtime", "instructions": "Be kind."}
         await client.send("session.update", event_id="first", session=update)

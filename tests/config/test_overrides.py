@@ -75,15 +75,15 @@ def test_a_call_may_take_turns_otherwise(settings: Settings) -> None:
     metadata = '{"turn_taking": "local", "turn_taking_preset": "noisy"}'
     taken = apply_metadata(metadata, settings)
     assert taken.problems == []
-    assert taken.settings.agent_turn_taking == "local"
-    assert taken.settings.agent_turn_taking_preset == "noisy"
+    assert taken.settings.voice.turn_taking == "local"
+    assert taken.settings.voice.turn_taking_preset == "noisy"
     assert taken.settings.session["turn_detection.type"] is None
     semantic = apply_metadata('{"turn_taking": "semantic_vad"}', taken.settings)
     assert semantic.settings.session["turn_detection.type"] == "semantic_vad"
     for bad in ('{"turn_taking": "shouting"}', '{"turn_taking": []}', '{"turn_taking_preset": 5}'):
         refused = apply_metadata(bad, settings)
         assert len(refused.problems) == 1
-        assert refused.settings.agent_turn_taking == ""
+        assert refused.settings.voice.turn_taking == ""
 
 
 def test_a_call_may_not_contradict_its_mode(settings: Settings) -> None:
@@ -137,7 +137,7 @@ def test_a_bad_field_falls_back_alone(preview: Settings) -> None:
 def test_what_it_may_not(settings: Settings, overrides: Any) -> None:
     taken = apply_metadata(session(**overrides), settings)
     assert taken.problems
-    assert apply_metadata("", taken.settings).settings.endpoint == settings.endpoint
+    assert apply_metadata("", taken.settings).settings.service.endpoint == settings.service.endpoint
     for name, value in settings.session.values.items():
         if not name.startswith(("turn_detection", "transcription")):
             assert taken.settings.session[name] == value

@@ -22,7 +22,7 @@ AZURE = {
 def test_the_dialect_and_the_service_follow_from_what_is_set(tmp_path: Path) -> None:
     def of(environ: dict[str, str]) -> tuple[str, str]:
         settings = read_settings(environ, tmp_path)
-        return settings.dialect.name, settings.service
+        return settings.service.dialect_name, settings.service.kind
 
     assert of(OPENAI) == ("openai_ga", "openai")
     assert of(AZURE) == ("azure_ga", "azure")
@@ -41,7 +41,7 @@ def test_two_services_and_no_dialect(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="which is it"):
         read_settings({**OPENAI, **AZURE}, tmp_path)
     both = {**OPENAI, **AZURE, "REALTIME_DIALECT": "azure_ga"}
-    assert read_settings(both, tmp_path).endpoint.host == "res.openai.azure.com"
+    assert read_settings(both, tmp_path).service.endpoint.host == "res.openai.azure.com"
 
 
 def test_lists_are_open_on_a_compatible_server(tmp_path: Path) -> None:
@@ -73,12 +73,12 @@ def test_aliases_stand_below_canonical_names(tmp_path: Path) -> None:
     assert session["voice"] == "coral"
     assert session["model"] == "gpt-realtime-2.1-mini"
     assert session["instructions"] == "Be brief."
-    assert settings.agent_welcome == "Say hello."
+    assert settings.voice.welcome == "Say hello."
     assert session["max_output_tokens"] == 100
     assert session["turn_detection.silence_duration_ms"] == 400
     assert session["turn_detection.threshold"] == 0.4
     assert session["turn_detection.prefix_padding_ms"] == 200
-    with pytest.raises(SettingsError, match="environment, as OPENAI_TEMPERATURE"):
+    with pytest.raises(SettingsError, match="environment as OPENAI_TEMPERATURE"):
         read_settings({**OPENAI, "OPENAI_TEMPERATURE": "0.8"}, tmp_path)
 
 
@@ -136,7 +136,7 @@ def test_a_model_with_a_last_day_is_told_by_it(tmp_path: Path) -> None:
 def test_an_env_file_that_is_named_and_not_there(tmp_path: Path) -> None:
     (problem,) = check_settings({**OPENAI, "AGENT_ENV_FILE": "nowhere"}, tmp_path).problems
     assert str(problem) == (
-        "AGENT_ENV_FILE (environment): Cannot read 'nowhere': there is no such file. "
+        "AGENT_ENV_FILE: Cannot read 'nowhere': there is no such file (set in the environment). "
         "Name one that is."
     )
 
@@ -228,8 +228,8 @@ def test_a_url_with_a_password_is_a_problem(tmp_path: Path) -> None:
         report = check_settings({**OPENAI, name: "https://me:pass@host/v1"}, tmp_path)
         (problem,) = [each for each in report.problems if each.setting == name]
         assert str(problem).startswith(
-            f"{name} (environment): {name} holds a user name or a password: "
-            "'https://(hidden)@host/v1'."
+            f"{name} holds a user name or a password: "
+            "'https://(hidden)@host/v1' (set in the environment)."
         )
 
 
@@ -276,14 +276,14 @@ def test_an_env_file_with_a_byte_order_mark_or_a_name_from_outside_is_read(tmp_p
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("temperature", "1e400", "'1e400' is greater than any number that can be sent."),
-        ("temperature", "9" * 5000, "… (5000 characters) … 9999999999999' is greater than"),
-        ("temperature", "warm", "'warm' is not a number."),
-        ("temperature", "", "The value is empty."),
-        ("max_output_tokens", "1e400", "'1e400' is greater than any number"),
-        ("tracing", '{"metadata": {"a": 1e400}}', "It holds a number that cannot be sent"),
-        ("tracing", '{"metadata": {"a": NaN}}', "It holds a number that cannot be sent"),
-        ("tracing", '{"metadata": {', "It is not JSON: "),
+        ("temperature", "1e400", "=1e400 is greater than any number that can be sent"),
+        ("temperature", "9" * 5000, "… (5000 characters) … 9999999999999 is greater than"),
+        ("temperature", "warm", "=warm is not a number"),
+        ("temperature", "", "= is empty, and a number is expected"),
+        ("max_output_tokens", "1e400", "=1e400 is greater than any number"),
+        ("tracing", '{"metadata": {"a": 1e400}}', "}} holds a number that cannot be sent"),
+        ("tracing", '{"metadata": {"a": NaN}}', "}} holds a number that cannot be sent"),
+        ("tracing", '{"metadata": {', "{ is not JSON: "),
     ],
 )
 def test_a_value_that_cannot_be_read_is_told_why(

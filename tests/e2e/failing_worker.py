@@ -17,6 +17,6 @@ def failing(**_: Any) -> MultimodalAgent:
     raise RuntimeError("a mistake in somebody's code")
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     await handle_call(ctx, settings, make_agent=failing)

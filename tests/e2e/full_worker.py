@@ -11,6 +11,6 @@ server = create_server(settings)
 server.load_fnc = lambda: 0.9
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     await handle_call(ctx, settings)

@@ -19,7 +19,7 @@ class Recorded(MultimodalAgent):
         logging.getLogger("test").warning("recorded: %s", self.session.options.recording_options)
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     ctx.job.enable_recording = True
     await handle_call(ctx, settings, make_agent=Recorded, caller_wait_seconds=2)

@@ -85,7 +85,7 @@ async def test_a_greeting_that_is_not_there_stops_the_worker(tmp_path: Path) -> 
     began = time.monotonic()
     ended = await run("start", environ=environ)
     assert ended.code == 2
-    assert "AGENT_GREETING_AUDIO (environment): The greeting cannot be read" in ended.err
+    assert "AGENT_GREETING_AUDIO: The greeting cannot be read" in ended.err
     assert time.monotonic() - began < 10
 
 

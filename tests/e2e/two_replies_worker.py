@@ -30,6 +30,6 @@ class TwoReplies(MultimodalAgent):
 server = create_server(settings)
 
 
-@server.rtc_session(agent_name=settings.livekit_agent_name)
+@server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     await handle_call(ctx, settings, make_agent=TwoReplies)

@@ -15,7 +15,6 @@ from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities, TextOu
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from agent.call.session import create_agent_session
-from agent.config.fallback import service_targets
 from agent.config.validation import read_settings
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.recorder import Seen
@@ -118,7 +117,7 @@ async def talking(
     async with StandIn(StandInOptions(script=script, pace=pace)) as stand_in:
         given = {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{stand_in.url}/v1", **environ}
         settings = read_settings({"REALTIME_SERVICE": "openai", **given}, tmp_path)
-        wire = PluginHTTPSession(service_targets(settings))
+        wire = PluginHTTPSession(settings.service_targets())
         session = create_agent_session(settings, wire, telephone=True)
         talk = Talk(stand_in, session, wire)
         synchroniser = TranscriptSynchronizer(

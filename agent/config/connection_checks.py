@@ -3,62 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
-from typing import Any
 from urllib.parse import urlsplit
 
-from agent.config.settings import LiveKitSettings, Settings
-from agent.config.sources import SECRETS, SourcedValue, problem
+from agent.config.environment import declared_names
+from agent.config.service import ServiceSettings
+from agent.config.settings import SECRETS, URLS, LiveKitSettings
+from agent.config.sources import SourcedValue, problem
 from agent.errors import Problem
 from agent.masking import mask_url
 
 _FALSE = {"0", "false", "no", "off"}
-_URLS = (
-    "OPENAI_BASE_URL",
-    "AZURE_OPENAI_ENDPOINT",
-    "LIVEKIT_URL",
-    "REALTIME_FALLBACK_BASE_URL",
-    "REALTIME_FALLBACK_AZURE_ENDPOINT",
-    "AGENT_TTS_BASE_URL",
-)
 _SERVICE_KEYS = tuple(name for name in SECRETS if not name.startswith("LIVEKIT_"))
 """Secrets that leave in an HTTP header. LiveKit's secret signs, and may hold any character."""
 
 
-def access_problems(settings: Settings, given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+def access_problems(
+    service: ServiceSettings, given: Mapping[str, SourcedValue]
+) -> Iterator[Problem]:
     """What no connection could be made with, whoever owns the account."""
     yield from _both_services(given)
     yield from _malformed_urls(given)
     yield from _unsendable_keys(given)
     yield from _disabled(given)
-    yield from _entra(settings, given)
+    yield from _entra(service, given)
 
 
-def missing_service_settings(settings: Settings) -> list[Problem]:
-    """What the dialect needs and nobody has set."""
-    if settings.dialect.azure:
-        needed: dict[str, Any] = {
-            "AZURE_OPENAI_ENDPOINT": settings.azure_openai_endpoint,
-            "AZURE_OPENAI_API_KEY": settings.azure_openai_api_key.get_secret_value()
-            or settings.azure_openai_auth == "entra",
-            "AZURE_OPENAI_DEPLOYMENT": settings.azure_openai_deployment,
+def missing_service_settings(service: ServiceSettings, *, is_fallback: bool) -> list[Problem]:
+    """What ``service`` lacks to be connected to."""
+    has_key = bool(service.api_key.get_secret_value()) or service.uses_entra
+    needed = {"api_key": has_key}
+    if service.dialect.azure:
+        needed = {
+            "base_url": bool(service.base_url),
+            **needed,
+            "deployment": bool(service.deployment),
         }
-    else:
-        needed = {"OPENAI_API_KEY": settings.openai_api_key.get_secret_value()}
-    name = settings.dialect.name
-    return [
-        problem(setting, "", f"{setting} is not set; {name} needs it.", "Set it.")
-        for setting, value in needed.items()
-        if not value
-    ]
+    whose = "the fallback" if is_fallback else service.dialect.name
+    names = [_name(service, field, is_fallback) for field, is_set in needed.items() if not is_set]
+    return [problem(name, "", f"{name} is not set; {whose} needs it.", "Set it.") for name in names]
+
+
+def _name(service: ServiceSettings, field: str, is_fallback: bool) -> str:
+    """The environment name that sets ``field`` of a service like ``service``."""
+    api = "azure" if service.dialect.azure else "openai"
+    declaration = next(
+        each.declaration
+        for each in declared_names(ServiceSettings)
+        if each.field_name == field and each.declaration.api in ("", api)
+    )
+    return declaration.fallback if is_fallback else declaration.name
 
 
 def missing_livekit_settings(settings: LiveKitSettings) -> list[Problem]:
     """What the worker needs to register with a LiveKit server and nobody has set."""
     needed = {
-        "LIVEKIT_URL": settings.livekit_url,
-        "LIVEKIT_API_KEY": settings.livekit_api_key,
-        "LIVEKIT_API_SECRET": settings.livekit_api_secret.get_secret_value(),
+        "LIVEKIT_URL": settings.url,
+        "LIVEKIT_API_KEY": settings.api_key,
+        "LIVEKIT_API_SECRET": settings.api_secret.get_secret_value(),
     }
     fix = "Set it in the environment or in .env.local."
     return [
@@ -68,8 +71,8 @@ def missing_livekit_settings(settings: LiveKitSettings) -> list[Problem]:
     ]
 
 
-def _entra(settings: Settings, where: Mapping[str, SourcedValue]) -> Iterator[Problem]:
-    if settings.azure_openai_auth == "entra" and not _has_azure_identity():
+def _entra(service: ServiceSettings, where: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+    if service.auth == "entra" and not _has_azure_identity():
         name = "AZURE_OPENAI_AUTH"
         message = f"{name} is entra, and azure-identity is not installed."
         yield problem(name, where[name].source, message, "Install realtime-agent[entra].")
@@ -89,14 +92,16 @@ def _both_services(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
 
 
 def _malformed_urls(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
-    for setting in _URLS:
+    for setting in URLS:
         if setting not in given:
             continue
         url = given[setting]
         like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
         if not _is_url(url.text):
             message = f"Invalid value for {setting}: '{mask_url(url.text)}' is not a URL."
-            yield problem(setting, url.source, message, f"Write {like}.")
+            summary = f"{setting}={mask_url(url.text)} is not a URL."
+            found = problem(setting, url.source, message, f"Write {like}.")
+            yield replace(found, summary=summary)
         elif "@" in urlsplit(url.text).netloc:
             message = f"{setting} holds a user name or a password: '{mask_url(url.text)}'."
             fix = f"Write {like}, and put the key into the setting that is meant for it."
