@@ -22,6 +22,7 @@ from agent.realtime.state.initial_settings import (
     SILENT,
     SPEAK_SECONDS,
     TRIES,
+    InitialSettings,
     is_refusal,
 )
 from agent.realtime.validation.preconditions import ROOT
@@ -34,16 +35,19 @@ _OF_THE_CALL = ("type", "instructions", "tools", "tool_choice")
 
 class SessionResumer:
     def __init__(
-        self, link: Connector, accepted: AcceptedSettings, history: ConversationHistory
+        self,
+        link: Connector,
+        accepted: AcceptedSettings,
+        history: ConversationHistory,
+        settings: InitialSettings,
     ) -> None:
         self._connector = link
         self._accepted = accepted
         self._history = history
+        self._settings = settings
         self._first_target = link.target
         self._numbers = itertools.count(1)
         self._closing: set[asyncio.Task[None]] = set()
-        self.service_confirms = True
-        """The service answers updates, as far as is known: if not, none is waited for."""
 
     async def connect(self) -> ServiceConnection:
         """Another connection, configured, and told what was said. Raises ``ServiceError`` when
@@ -95,15 +99,19 @@ class SessionResumer:
         try:
             await self._prepare(leg, time.monotonic() + seconds)
         except BaseException:
-            # Aside: one that does not answer the close would take its time from the next.
-            closing = asyncio.create_task(leg.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self.close_in_background(leg)
             raise
         return leg
 
+    def close_in_background(self, connection: ServiceConnection) -> None:
+        """Close ``connection`` without waiting: one that does not answer the close would delay
+        the next."""
+        closing = asyncio.create_task(connection.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def aclose(self) -> None:
-        """Wait until the connections that came to nothing are closed."""
+        """Wait until the connections that are not used any more are closed."""
         await asyncio.gather(*self._closing)
 
     async def _prepare(self, leg: ServiceConnection, until: float) -> None:
@@ -138,12 +146,12 @@ class SessionResumer:
             event = await self._event(leg, min(until, self._patience(leg, asked_at)))
             if event is None:
                 if leg.has_spoken:
-                    self.service_confirms = leg.confirmed = False
+                    self._settings.service_confirms = leg.confirmed = False
                     return None
                 raise ServiceError(leg.host, SILENT)
             leg.on_server_event(event)
             if event.get("type") == "session.updated":
-                self.service_confirms = leg.confirmed = True
+                self._settings.service_confirms = leg.confirmed = True
                 return None
             error = as_object(event.get("error"))
             if event.get("type") == "error" and is_refusal(error, event_id):
@@ -153,7 +161,7 @@ class SessionResumer:
         """Until when to wait for an answer."""
         if not leg.has_spoken:
             return asked_at + SPEAK_SECONDS
-        return asked_at + CONFIRM_SECONDS if self.service_confirms else 0.0
+        return asked_at + CONFIRM_SECONDS if self._settings.service_confirms else 0.0
 
     async def _event(self, leg: ServiceConnection, until: float) -> Event | None:
         """The next event; ``None`` where none comes in time."""

@@ -28,6 +28,8 @@ class InitialSettings:
         self.update: Event | None = None
         """The ``session.update`` that holds them, as it left first."""
         self.settled = False
+        self.service_confirms = True
+        """The service answers updates, as far as is known. If it does not, none is waited for."""
         self._asked_at: float | None = None
         self._event_id: Any = None
         self._refusals = 0
