@@ -18,6 +18,7 @@ from typing import Any
 from agent.errors import Violation
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import Closed, ServiceWebSocket
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event, to_ga, to_service
 from agent.realtime.protocol.event_json import parse, serialise
 from agent.realtime.state.connection_state import ConnectionState, as_object
@@ -25,7 +26,6 @@ from agent.realtime.state.settings_comparison import SettingDifference, Settings
 from agent.realtime.validation import preconditions
 from agent.realtime.validation.guard import Guard
 from agent.realtime.validation.response_queue import ResponseQueue
-from agent.voice.audio_gate import Piece
 
 logger = logging.getLogger("agent.realtime")
 
@@ -126,10 +126,10 @@ class ServiceConnection:
         """What ``event``, ``said`` in the dialect, would be refused for as it stands."""
         return self._guard.check(said) or preconditions.precondition_violations(self.state, event)
 
-    def send_audio(self, piece: Piece) -> None:
-        text, size = piece
-        self.state.on_audio_sent(size)
-        self._socket.send(text)
+    def send_audio(self, chunk: AudioChunk) -> None:
+        """Send audio that ``parse_append`` has accepted."""
+        self.state.on_audio_sent(chunk.size_bytes)
+        self._socket.send(chunk.event_text)
 
     def has(self, item_id: str) -> bool:
         """Whether the service has the item, or is about to."""

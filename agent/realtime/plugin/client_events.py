@@ -19,15 +19,15 @@ from agent.errors import Violation
 from agent.realtime.connection.resume import SessionResumer
 from agent.realtime.connection.service_connection import ServiceConnection
 from agent.realtime.plugin.plugin_queue import PluginQueue
-from agent.realtime.protocol.audio import BYTES_PER_MS, PCM
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.protocol.event_json import event_of, parse
+from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.initial_settings import InitialSettings
-from agent.realtime.validation.guard import appended_bytes, error_event
+from agent.realtime.validation.guard import error_event, parse_append
 from agent.redaction import add_private
-from agent.voice.audio_gate import AudioGate, Piece
 
 logger = logging.getLogger("agent.realtime")
 
@@ -62,12 +62,9 @@ class ClientEventPath:
 
     def on_text(self, text: str) -> None:
         """Send the plugin's event ``text``, hold it, or answer it with a refusal."""
-        size = appended_bytes(text)
-        if size is not None:
-            pieces = [(text, size)]
-            if self._gate is not None:
-                pieces = list(self._gate.push((text, size), size / BYTES_PER_MS[PCM]))
-            self._send_audio(pieces)
+        chunk = parse_append(text)
+        if chunk is not None:
+            self._send_audio([chunk] if self._gate is None else self._gate.push(chunk))
             return
         event = parse(text)
         if isinstance(event, Violation):
@@ -122,21 +119,21 @@ class ClientEventPath:
             self._send_checked(connection, update)
         self._resumer.sync_history(connection)
         for held in self._state.take_held_events():
-            for piece in held.audio:
-                connection.send_audio(piece)
+            for chunk in held.audio:
+                connection.send_audio(chunk)
             if held.event.get("type") == "input_audio_buffer.commit":
                 self._send_checked(connection, held.event, held.audio)
             else:
                 self._send(connection, held.event)
-        for piece in self._state.uncommitted_audio.chunks():
-            connection.send_audio(piece)
+        for chunk in self._state.uncommitted_audio.chunks():
+            connection.send_audio(chunk)
 
-    def _send_audio(self, pieces: Iterable[Piece]) -> None:
+    def _send_audio(self, chunks: Iterable[AudioChunk]) -> None:
         connection = self._connection
-        for piece in pieces:
-            self._state.on_caller_audio(piece, time.monotonic(), connected=connection is not None)
+        for chunk in chunks:
+            self._state.on_caller_audio(chunk, time.monotonic(), connected=connection is not None)
             if connection is not None:
-                connection.send_audio(piece)
+                connection.send_audio(chunk)
 
     def _send(self, connection: ServiceConnection, event: Event) -> None:
         _redact_instructions(event)
@@ -173,9 +170,9 @@ class ClientEventPath:
         self,
         connection: ServiceConnection,
         event: Event,
-        pieces: Sequence[Piece] | None = None,
+        chunks: Sequence[AudioChunk] | None = None,
     ) -> None:
-        """Send ``event`` if the guard and the preconditions let it. ``pieces`` is the audio that a
+        """Send ``event`` if the guard and the preconditions let it. ``chunks`` is the audio that a
         commit is about; ``None``: all the uncommitted audio."""
         if self._state.is_stale(event, time.monotonic()):
             logger.warning("not sent, it waited too long: %s", event["event_id"])
@@ -183,7 +180,7 @@ class ClientEventPath:
         if violation := connection.send(event):
             self._refuse(event, violation)
             return
-        self._state.on_client_event(event, pieces)
+        self._state.on_client_event(event, chunks)
 
     def _is_replayed_item_change(self, connection: ServiceConnection, event: Event) -> bool:
         """Whether ``event`` changes an item that the connection has only as replayed text."""

@@ -18,8 +18,8 @@ from agent.realtime.connection.websocket import ServiceWebSocket
 from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.realtime.protocol.dialects import Event, to_service
+from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.validation.guard import Guard
-from agent.voice.audio_gate import AudioGate
 
 logger = logging.getLogger("agent.realtime")
 

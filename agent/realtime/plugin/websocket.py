@@ -32,9 +32,9 @@ from agent.realtime.plugin.plugin_queue import EVENTS_A_TURN, PluginQueue
 from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.server_events import ServerEventPipeline
 from agent.realtime.protocol.dialects import Event
+from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.initial_settings import InitialSettings
-from agent.voice.audio_gate import AudioGate
 
 logger = logging.getLogger("agent.realtime")
 

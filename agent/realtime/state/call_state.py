@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.call_activity import CallActivity
@@ -22,7 +23,6 @@ from agent.realtime.state.conversation_history import (
 from agent.realtime.state.input_audio import UncommittedAudio
 from agent.realtime.state.refusals import refused_commit
 from agent.realtime.state.turn_state import TurnState, cancelled_response_done
-from agent.voice.audio_gate import Piece
 
 STALE_SECONDS = 9.0
 """A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
@@ -34,7 +34,7 @@ class HeldEvent:
     """An event that waits for a connection."""
 
     event: Event
-    audio: Sequence[Piece] = ()
+    audio: Sequence[AudioChunk] = ()
     """Audio that has to come before it."""
 
 
@@ -68,20 +68,20 @@ class CallState:
 
     # What it is told of.
 
-    def on_caller_audio(self, piece: Piece, now: float, *, connected: bool) -> None:
-        """A piece of the caller's audio came at ``now``, in seconds."""
+    def on_caller_audio(self, chunk: AudioChunk, now: float, *, connected: bool) -> None:
+        """A chunk of the caller's audio came at ``now``, in seconds."""
         speaking = self.turns.has_uncommitted_speech or not self._turn_detection
-        self.uncommitted_audio.append(piece, now, speaking=speaking, connected=connected)
+        self.uncommitted_audio.append(chunk, now, speaking=speaking, connected=connected)
 
-    def on_client_event(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
-        """``event`` has left; ``pieces`` is the audio that a commit is about, if not all that
+    def on_client_event(self, event: Event, chunks: Sequence[AudioChunk] | None = None) -> None:
+        """``event`` has left; ``chunks`` is the audio that a commit is about, if not all that
         there is."""
         self.history.on_client_event(event)
         self.accepted.on_client_event(event)
         self.turns.on_client_event(event)
         match event["type"]:
             case "input_audio_buffer.commit":
-                kept = self.uncommitted_audio.clear() if pieces is None else pieces
+                kept = self.uncommitted_audio.clear() if chunks is None else chunks
                 self._committing.append(HeldEvent(event, kept))
             case "input_audio_buffer.clear":
                 self.uncommitted_audio.clear()
@@ -102,8 +102,8 @@ class CallState:
                 self._note_settings()
             case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
                 kept = self._committing.popleft().audio if self._committing else None
-                pieces = kept if kept is not None else self.uncommitted_audio.clear()
-                self.history.on_commit(event["item_id"], pieces, awaited=self._transcribes)
+                chunks = kept if kept is not None else self.uncommitted_audio.clear()
+                self.history.on_commit(event["item_id"], chunks, awaited=self._transcribes)
             case "error":
                 self._forget_refused_commit(as_object(event.get("error")))
             case "response.done" if as_object(event.get("response")).get("status") == "completed":

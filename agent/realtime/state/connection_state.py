@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agent.realtime.protocol.audio import BYTES_PER_MS, PCM, decoded_bytes
+from agent.realtime.protocol.audio import PLUGIN_FORMAT, decoded_bytes, format_of
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.refusals import refused_update
 
@@ -55,7 +55,7 @@ class ConnectionState:
         self._updates: dict[str, dict[str, Any]] = {}
         self._unconfirmed_items: dict[str, str] = {}
         """Ids of items on their way, by the ids of the events that carry them."""
-        self._input_bytes_per_ms = self._output_bytes_per_ms = BYTES_PER_MS[PCM]
+        self._input_format = self._output_format = PLUGIN_FORMAT
 
     @property
     def is_response_pending(self) -> bool:
@@ -100,13 +100,13 @@ class ConnectionState:
                 self.out_of_band_responses.discard(str(event.get("response_id")))
             case "session.update":
                 self._updates[event["event_id"]] = event["session"]
-                audio = event["session"].get("audio") or {}
-                self._input_bytes_per_ms = _rate(audio, "input", self._input_bytes_per_ms)
+                self._input_format = format_of(event["session"], "input", self._input_format)
 
     def on_audio_sent(self, size: int) -> None:
         """An append with ``size`` bytes of audio has left."""
-        self._sent_ms += size / self._input_bytes_per_ms
-        self.uncommitted_ms += size / self._input_bytes_per_ms
+        duration_ms = self._input_format.duration_ms(size)
+        self._sent_ms += duration_ms
+        self.uncommitted_ms += duration_ms
 
     # What comes.
 
@@ -170,7 +170,7 @@ class ConnectionState:
         if isinstance(event.get("content_index"), int):
             item.audio_part = event["content_index"]
         if isinstance(delta, str) and not item.truncated:
-            item.audio_ms += decoded_bytes(delta) / self._output_bytes_per_ms
+            item.audio_ms += self._output_format.duration_ms(decoded_bytes(delta))
 
     def _on_response_created(self, response: dict[str, Any]) -> None:
         response_id = str(response.get("id"))
@@ -212,9 +212,8 @@ class ConnectionState:
     def _on_session(self, session: dict[str, Any]) -> None:
         if isinstance(session.get("model"), str):
             self.model = session["model"]
-        audio = as_object(session.get("audio"))
-        self._input_bytes_per_ms = _rate(audio, "input", self._input_bytes_per_ms)
-        self._output_bytes_per_ms = _rate(audio, "output", self._output_bytes_per_ms)
+        self._input_format = format_of(session, "input", self._input_format)
+        self._output_format = format_of(session, "output", self._output_format)
 
     def _discard_audio_before(self, at_ms: Any) -> None:
         """The service keeps the audio from ``at_ms`` of the connection on."""
@@ -249,11 +248,6 @@ def response_matches_request(create: Event, response: dict[str, Any]) -> bool:
 
 def voice_of(settings: dict[str, Any]) -> Any:
     return as_object(as_object(settings.get("audio")).get("output")).get("voice")
-
-
-def _rate(audio: dict[str, Any], side: str, otherwise: int) -> int:
-    kind = as_object(as_object(audio.get(side)).get("format")).get("type")
-    return BYTES_PER_MS.get(kind, otherwise) if isinstance(kind, str) else otherwise
 
 
 def as_object(value: Any) -> dict[str, Any]:
