@@ -19,6 +19,7 @@ from agent.errors import Violation
 from agent.realtime.connection.resume import SessionResumer
 from agent.realtime.connection.service_connection import ServiceConnection
 from agent.realtime.plugin.plugin_queue import PluginQueue
+from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.protocol.event_json import event_of, parse
@@ -49,14 +50,17 @@ class ClientEventPath:
         settings: InitialSettings,
         resumer: SessionResumer,
         plugin_queue: PluginQueue,
+        tap: Tap,
         gate: AudioGate | None = None,
     ) -> None:
-        """With a ``gate``, audio leaves only while the caller is known to speak."""
+        """``tap`` gets each event that is JSON, as the plugin sent it. With a ``gate``, audio
+        leaves only while the caller is known to speak."""
         self._connection: ServiceConnection | None = connection
         self._state = state
         self._settings = settings
         self._resumer = resumer
         self._plugin_queue = plugin_queue
+        self._tap = tap
         self._gate = gate
         self._numbers = itertools.count(1)
 
@@ -64,12 +68,14 @@ class ClientEventPath:
         """Send the plugin's event ``text``, hold it, or answer it with a refusal."""
         chunk = parse_append(text)
         if chunk is not None:
+            self._tap.publish("client", chunk)
             self._send_audio([chunk] if self._gate is None else self._gate.push(chunk))
             return
         event = parse(text)
         if isinstance(event, Violation):
             self._refuse(event_of(text), event)
             return
+        self._tap.publish("client", event)
         if event.get("type") == CALLER_SPEECH:
             self.on_caller_speaking(bool(event.get("speaking")))
             return

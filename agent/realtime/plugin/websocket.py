@@ -31,6 +31,7 @@ from agent.realtime.plugin.notices import NoticePublisher
 from agent.realtime.plugin.plugin_queue import EVENTS_A_TURN, PluginQueue
 from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.server_events import ServerEventPipeline
+from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.state.call_state import CallState
@@ -49,16 +50,19 @@ class PluginWebSocket:
         *,
         on_notice: Callable[[Notice], None] | None = None,
         gate: AudioGate | None = None,
+        tap: Tap | None = None,
     ) -> None:
-        """``socket`` is open, to the connector's target. ``gate`` is as in ``ClientEventPath``."""
+        """``socket`` is open, to the connector's target. ``gate`` and ``tap`` are as in
+        ``ClientEventPath``."""
+        tap = tap or Tap()
         self._state = CallState()
         self._notices = NoticePublisher(on_notice)
-        self._plugin_queue = PluginQueue()
+        self._plugin_queue = PluginQueue(tap)
         settings = InitialSettings()
         resumer = SessionResumer(connector, self._state.accepted, self._state.history, settings)
         connection = ServiceConnection(socket, connector.target)
         self._client_events = ClientEventPath(
-            connection, self._state, settings, resumer, self._plugin_queue, gate
+            connection, self._state, settings, resumer, self._plugin_queue, tap, gate
         )
         self._server_events = ServerEventPipeline(
             connector,
