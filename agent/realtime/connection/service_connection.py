@@ -49,7 +49,7 @@ class ServiceConnection:
     def __init__(self, socket: ServiceWebSocket, way: ServiceTarget) -> None:
         self.target = way
         self.state = ConnectionState()
-        self.response_queue = ResponseQueue(self.state)
+        self.response_queue = ResponseQueue(self.state.responses)
         self.opened_at = time.monotonic()
         self.expires_at = self.opened_at + DEFAULT_LIFE_SECONDS
         """When the service will end the session, by ``time.monotonic``."""
@@ -80,11 +80,13 @@ class ServiceConnection:
 
     @property
     def is_responding(self) -> bool:
-        """An answer has been asked for or is coming."""
-        conversation = self.state
+        """A response is requested, owed by the service, or in flight."""
+        responses = self.state.responses
         return (
-            conversation.is_response_pending
-            or bool(conversation.out_of_band_responses)
+            responses.active is not None
+            or responses.unconfirmed_request is not None
+            or responses.is_owed
+            or bool(responses.out_of_band)
             or bool(self.response_queue.waiting)
         )
 

@@ -27,7 +27,7 @@ from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.initial_settings import InitialSettings
-from agent.realtime.state.turn_state import cancelled_response_done
+from agent.realtime.state.response_tracker import cancelled_response_done
 
 logger = logging.getLogger("agent.realtime")
 
@@ -141,9 +141,10 @@ class ServerEventPipeline:
         self._connector.on_session_ready()
 
     def _repair_and_accept(self, connection: ServiceConnection, event: Event, text: str) -> None:
-        request = connection.state.unconfirmed_request
-        is_owed = self._state.turns.is_response_owed
-        repaired = self._repair.complete(event, request=request, is_owed=is_owed)
+        responses = connection.state.responses
+        repaired = self._repair.complete(
+            event, request=responses.unconfirmed_request, is_owed=responses.is_owed
+        )
         if self._repair.dropped:
             self._drop(connection, event, self._repair.dropped)
         for each in repaired:
@@ -171,7 +172,7 @@ class ServerEventPipeline:
         is_hidden = connection.is_replay_echo(event)
         for difference in connection.on_server_event(event):
             self._notices.publish(setting_differs_notice(difference), connection.host)
-        self._state.on_server_event(event, hidden=is_hidden)
+        self._state.on_server_event(event, connection.state.responses, hidden=is_hidden)
         if event.get("type") == "session.updated":
             self._on_session_ready()
             self._settings.service_confirms = True

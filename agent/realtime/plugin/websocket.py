@@ -132,8 +132,8 @@ class PluginWebSocket:
     def unheard_items(self, heard: Collection[str]) -> list[str]:
         """Ids of the agent's items that are not among ``heard`` and were not truncated. Items of a
         response in flight count only if it has been cancelled."""
-        is_cancelled = self._connections.current.state.is_cancelled
-        cut_off = self._state.turns.response_items if is_cancelled else ()
+        responses = self._connections.current.state.responses
+        cut_off = responses.active_items if responses.is_cancelled else ()
         return self._state.history.unheard_items(heard, cut_off)
 
     def record_playback(self, item_id: str, text: str) -> None:

@@ -17,7 +17,7 @@ from agent.realtime.protocol.audio import (
     decoded_bytes,
 )
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.connection_state import as_object, is_out_of_band
+from agent.realtime.state.connection_state import as_object
 
 KEPT_AUDIO_MS = 60_000.0
 """Of the caller's turns that have no transcript, the latest; 2.9 MB of audio."""
@@ -214,11 +214,6 @@ class ConversationHistory:
             left -= sum(chunk.duration_ms for chunk in past.audio)
             if left < 0:
                 past.audio = ()
-
-
-def is_in_band_response_create(event: Event) -> bool:
-    """Whether ``event`` of a client asks for an answer in the conversation."""
-    return event.get("type") == "response.create" and not is_out_of_band(event)
 
 
 def _body(past: HistoryItem) -> dict[str, Any] | None:

@@ -39,15 +39,14 @@ def test_what_was_refused_is_no_part_of_it() -> None:
 
 def test_a_lost_connection_owes_the_next_one_no_answers() -> None:
     """Else the answer to a later update would be taken for that of an earlier."""
-    memory = CallState()
-    memory.on_client_event(update("1", instructions="kind"))
-    memory.on_connection_lost(ConnectionState(), [], "own")
-    memory.accepted.moved(memory.accepted.session)
-    memory.on_client_event(update("2", speed=1.2))
-    memory.on_server_event(UPDATED)
-    memory.on_server_event(refused("1"))
-    memory.on_server_event(refused("2"))
-    assert memory.accepted.session == {"instructions": "kind", "speed": 1.2}
+    call, connection = CallState(), ConnectionState()
+    call.on_client_event(update("1", instructions="kind"))
+    call.on_connection_lost(connection, [], "own")
+    call.accepted.moved(call.accepted.session)
+    call.on_client_event(update("2", speed=1.2))
+    for event in (UPDATED, refused("1"), refused("2")):
+        call.on_server_event(event, connection.responses)
+    assert call.accepted.session == {"instructions": "kind", "speed": 1.2}
 
 
 def test_a_refusal_without_an_event_id_is_the_oldest_updates() -> None:
