@@ -14,15 +14,14 @@ from agent.realtime.connection.service_connection import OWN_EVENT, ServiceConne
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import Closed, brief
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.conversation_history import ConversationHistory
-from agent.realtime.state.initial_settings import (
+from agent.realtime.state.session_settings import (
     CONFIRM_SECONDS,
     SILENT,
     SPEAK_SECONDS,
     TRIES,
-    InitialSettings,
+    SessionSettings,
     is_refusal,
 )
 from agent.realtime.validation.preconditions import ROOT
@@ -37,12 +36,10 @@ class SessionResumer:
     def __init__(
         self,
         link: Connector,
-        accepted: AcceptedSettings,
+        settings: SessionSettings,
         history: ConversationHistory,
-        settings: InitialSettings,
     ) -> None:
         self._connector = link
-        self._accepted = accepted
         self._history = history
         self._settings = settings
         self._first_target = link.target
@@ -88,7 +85,7 @@ class SessionResumer:
     def changed_settings(self, leg: ServiceConnection) -> list[Event]:
         """``leg`` replaces the present connection: the updates that it has yet to be sent."""
         updates = []
-        for missing in self._accepted.moved(leg.taken):
+        for missing in self._settings.on_connection_replaced(leg.taken):
             if session := self._for_service(leg.target, missing):
                 session = {"type": "realtime", **session}
                 event = {"type": "session.update", "event_id": self._event_id(), "session": session}
@@ -115,7 +112,7 @@ class SessionResumer:
         await asyncio.gather(*self._closing)
 
     async def _prepare(self, leg: ServiceConnection, until: float) -> None:
-        wanted, confirmed = self._accepted.session, self._accepted.confirmed
+        wanted, confirmed = self._settings.session, self._settings.confirmed
         if not wanted:
             return  # the engine has not asked for its settings yet; it will
         tries = [wanted] * TRIES

@@ -93,7 +93,7 @@ class ServiceConnection:
     @property
     def is_settled(self) -> bool:
         """All that has come has been taken, and all settings that were asked for are answered."""
-        return self._socket.is_drained and self.state.pending_update() is None
+        return self._socket.is_drained and self.state.pending_updates.oldest is None
 
     def shape_violations(self, event: Event) -> list[Violation]:
         """What is wrong with ``event``, in GA, whatever the conversation."""
@@ -187,7 +187,7 @@ class ServiceConnection:
         """Take note of ``event``; what the service has made of the settings it was asked for."""
         differences = []
         if event.get("type") == "session.updated":
-            asked, got = self.state.pending_update(), event.get("session")
+            asked, got = self.state.pending_updates.oldest, event.get("session")
             if asked is not None and isinstance(got, dict):
                 differences = self._settings_comparison.differences(asked, got)
         if event.get("type") == "session.created":

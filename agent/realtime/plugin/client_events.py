@@ -26,7 +26,6 @@ from agent.realtime.protocol.event_json import event_of, parse
 from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
-from agent.realtime.state.initial_settings import InitialSettings
 from agent.realtime.validation.guard import error_event, parse_append
 from agent.redaction import add_private
 
@@ -47,7 +46,6 @@ class ClientEventPath:
         self,
         connection: ServiceConnection,
         state: CallState,
-        settings: InitialSettings,
         resumer: SessionResumer,
         plugin_queue: PluginQueue,
         tap: Tap,
@@ -57,7 +55,7 @@ class ClientEventPath:
         leaves only while the caller is known to speak."""
         self._connection: ServiceConnection | None = connection
         self._state = state
-        self._settings = settings
+        self._settings = state.settings
         self._resumer = resumer
         self._plugin_queue = plugin_queue
         self._tap = tap
@@ -109,8 +107,8 @@ class ClientEventPath:
         """Send the session's first settings once more, after the service refused them."""
         if self._connection is None:
             return
-        again: Event = {**(self._settings.update or {}), "event_id": self.next_event_id()}
-        self._settings.asked(again, time.monotonic())
+        again: Event = {**(self._settings.initial_update or {}), "event_id": self.next_event_id()}
+        self._settings.on_initial_update(again, time.monotonic())
         self._send_checked(self._connection, again)
 
     def suspend(self) -> None:
@@ -153,10 +151,10 @@ class ClientEventPath:
             self._release_stalled_response(connection)
 
     def _complete_session_update(self, connection: ServiceConnection, event: Event) -> Event:
-        first = self._settings.update is None
+        first = self._settings.initial_update is None
         event = connection.target.complete_session_update(event, first=first)
         if first:
-            self._settings.asked(event, time.monotonic())
+            self._settings.on_initial_update(event, time.monotonic())
             connection.wake()  # the wait for its confirmation begins now
         return event
 

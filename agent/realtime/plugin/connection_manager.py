@@ -18,7 +18,7 @@ from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.server_events import ServerEventPipeline
 from agent.realtime.state.call_activity import CallActivity
 from agent.realtime.state.call_state import CallState
-from agent.realtime.state.initial_settings import SILENT, InitialSettings
+from agent.realtime.state.session_settings import SILENT
 
 logger = logging.getLogger("agent.realtime")
 
@@ -32,7 +32,6 @@ class ConnectionManager:
         connector: Connector,
         resumer: SessionResumer,
         state: CallState,
-        settings: InitialSettings,
         client_events: ClientEventPath,
         server_events: ServerEventPipeline,
         notices: NoticePublisher,
@@ -42,7 +41,7 @@ class ConnectionManager:
         self._connector = connector
         self._resumer = resumer
         self._state = state
-        self._settings = settings
+        self._settings = state.settings
         self._client_events = client_events
         self._server_events = server_events
         self._notices = notices
@@ -65,7 +64,7 @@ class ConnectionManager:
         except TimeoutError:
             if not connection.has_spoken:
                 return Closed(None, SILENT)
-            self._settings.settled = True
+            self._settings.is_ready = True
             self._connector.on_session_ready()
             self._settings.service_confirms = False
             self._notices.publish(Notice("settings_unconfirmed"), connection.host)
@@ -124,7 +123,7 @@ class ConnectionManager:
     def _switch_to(self, connection: ServiceConnection) -> None:
         self.current = connection
         if connection.confirmed is not None:
-            self._settings.settled = True
+            self._settings.is_ready = True
         if connection.confirmed is False:
             self._notices.publish(Notice("settings_unconfirmed"), connection.host)
         self._client_events.resume(connection)

@@ -26,7 +26,6 @@ from agent.realtime.plugin.sample_alignment import WholeSamples
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
-from agent.realtime.state.initial_settings import InitialSettings
 from agent.realtime.state.response_tracker import cancelled_response_done
 
 logger = logging.getLogger("agent.realtime")
@@ -43,14 +42,13 @@ class ServerEventPipeline:
         self,
         connector: Connector,
         state: CallState,
-        settings: InitialSettings,
         client_events: ClientEventPath,
         plugin_queue: PluginQueue,
         notices: NoticePublisher,
     ) -> None:
         self._connector = connector
         self._state = state
-        self._settings = settings
+        self._settings = state.settings
         self._client_events = client_events
         self._plugin_queue = plugin_queue
         self._notices = notices
@@ -107,8 +105,8 @@ class ServerEventPipeline:
         if _is_internal_error(event):
             logger.warning("%s: %s", connection.host, event["error"].get("message"))
             return None
-        if refusal := self._settings.refusal(event):
-            if not self._settings.refused_for_good:
+        if refusal := self._settings.initial_refusal(event):
+            if not self._settings.is_refused_for_good:
                 self._resend_initial_settings(connection, refusal)
                 return None
             if closed := self._on_settings_refused(connection, refusal):
@@ -122,7 +120,7 @@ class ServerEventPipeline:
             "%s refused the session's settings: %.500s", connection.host, refusal["error"]
         )
         connection.on_server_event(refusal)
-        self._state.accepted.on_server_event(refusal)
+        self._settings.on_server_event(refusal)
         self._client_events.resend_initial_settings()
 
     def _on_settings_refused(self, connection: ServiceConnection, refusal: Event) -> Closed | None:
@@ -137,7 +135,7 @@ class ServerEventPipeline:
         return None
 
     def _on_session_ready(self) -> None:
-        self._settings.settled = True
+        self._settings.is_ready = True
         self._connector.on_session_ready()
 
     def _repair_and_accept(self, connection: ServiceConnection, event: Event, text: str) -> None:

@@ -35,7 +35,6 @@ from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.state.call_state import CallState
-from agent.realtime.state.initial_settings import InitialSettings
 
 logger = logging.getLogger("agent.realtime")
 
@@ -58,16 +57,14 @@ class PluginWebSocket:
         self._state = CallState()
         self._notices = NoticePublisher(on_notice)
         self._plugin_queue = PluginQueue(tap)
-        settings = InitialSettings()
-        resumer = SessionResumer(connector, self._state.accepted, self._state.history, settings)
+        resumer = SessionResumer(connector, self._state.settings, self._state.history)
         connection = ServiceConnection(socket, connector.target)
         self._client_events = ClientEventPath(
-            connection, self._state, settings, resumer, self._plugin_queue, tap, gate
+            connection, self._state, resumer, self._plugin_queue, tap, gate
         )
         self._server_events = ServerEventPipeline(
             connector,
             self._state,
-            settings,
             self._client_events,
             self._plugin_queue,
             self._notices,
@@ -77,7 +74,6 @@ class PluginWebSocket:
             connector,
             resumer,
             self._state,
-            settings,
             self._client_events,
             self._server_events,
             self._notices,

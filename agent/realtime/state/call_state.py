@@ -13,7 +13,6 @@ from typing import Any
 
 from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.call_activity import CallActivity
 from agent.realtime.state.connection_state import ConnectionState, as_object
 from agent.realtime.state.conversation_history import ConversationHistory
@@ -24,6 +23,7 @@ from agent.realtime.state.response_tracker import (
     cancelled_response_done,
     is_in_band_request,
 )
+from agent.realtime.state.session_settings import SessionSettings
 from agent.realtime.state.turn_state import TurnState
 
 STALE_SECONDS = 9.0
@@ -54,7 +54,7 @@ class ConnectionLoss:
 
 class CallState:
     def __init__(self) -> None:
-        self.history, self.accepted = ConversationHistory(), AcceptedSettings()
+        self.history, self.settings = ConversationHistory(), SessionSettings()
         self.turns, self.uncommitted_audio = TurnState(), UncommittedAudio()
         self._committing: deque[HeldEvent] = deque()
         """Commits that the service has not confirmed, with their audio."""
@@ -79,7 +79,7 @@ class CallState:
         """``event`` has left; ``chunks`` is the audio that a commit is about, if not all that
         there is."""
         self.history.on_client_event(event)
-        self.accepted.on_client_event(event)
+        self.settings.on_client_event(event)
         self.turns.on_client_event(event)
         match event["type"]:
             case "input_audio_buffer.commit":
@@ -95,7 +95,7 @@ class CallState:
     ) -> None:
         """Update the state with ``event``, which has come on the connection with ``responses``;
         ``hidden``: it is about what was known before."""
-        self.accepted.on_server_event(event)
+        self.settings.on_server_event(event)
         if not hidden:
             self.history.on_server_event(event)
         self.turns.on_server_event(event)
@@ -129,7 +129,7 @@ class CallState:
             del self._committing[pending.index(refused)]
 
     def _note_settings(self) -> None:
-        settings = as_object(as_object(self.accepted.session.get("audio")).get("input"))
+        settings = as_object(as_object(self.settings.session.get("audio")).get("input"))
         self._turn_detection = as_object(settings.get("turn_detection"))
         self._transcribes = bool(settings.get("transcription"))
 

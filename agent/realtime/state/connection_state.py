@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.realtime.protocol.audio import PLUGIN_FORMAT, decoded_bytes, format_of
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.refusals import refused_update
+from agent.realtime.state.pending_updates import PendingUpdates
 from agent.realtime.state.response_tracker import ResponseTracker
 
 
@@ -42,7 +42,7 @@ class ConnectionState:
         self._sent_ms = 0.0
         self.uncommitted_ms = 0.0
         """Of the caller's audio, since the last commit."""
-        self._updates: dict[str, dict[str, Any]] = {}
+        self.pending_updates = PendingUpdates()
         self._unconfirmed_items: dict[str, str] = {}
         """Ids of items on their way, by the ids of the events that carry them."""
         self._input_format = self._output_format = PLUGIN_FORMAT
@@ -75,7 +75,7 @@ class ConnectionState:
             case "response.cancel":
                 self.responses.on_cancel(event.get("response_id"))
             case "session.update":
-                self._updates[event["event_id"]] = event["session"]
+                self.pending_updates.add(event)
                 self._input_format = format_of(event["session"], "input", self._input_format)
 
     def on_audio_sent(self, size: int) -> None:
@@ -115,22 +115,18 @@ class ConnectionState:
             case "session.updated":
                 self._on_session(as_object(event.get("session")))
                 # What the service says nothing of is as it was asked to be.
-                asked = self._updates.pop(next(iter(self._updates), ""), {})
+                asked = self.pending_updates.confirm_oldest() or {}
                 self.session = {**self.session, **asked, **as_object(event.get("session"))}
             case "error":
                 self._on_error(as_object(event.get("error")))
 
-    def pending_update(self) -> dict[str, Any] | None:
-        """The oldest update that has not been answered."""
-        return next(iter(self._updates.values()), None)
-
     def pending_value(self, key: str) -> Any:
         """What the session's ``key`` will be once all that has left is accepted."""
-        states = (self.session, *self._updates.values())
+        states = (self.session, *self.pending_updates)
         return next((state[key] for state in reversed(states) if key in state), None)
 
     def pending_voice(self) -> Any:
-        for state in reversed(self._updates.values()):
+        for state in reversed(list(self.pending_updates)):
             voice = voice_of(state)
             if voice is not None:
                 return voice
@@ -154,8 +150,7 @@ class ConnectionState:
             self._add(item)
 
     def _on_error(self, error: dict[str, Any]) -> None:
-        if (refused := refused_update(error, self._updates)) is not None:
-            del self._updates[refused]
+        self.pending_updates.refuse(error)
         event_id = error.get("event_id")
         if not isinstance(event_id, str):
             return
