@@ -29,7 +29,7 @@ from agent.realtime.protocol.dialects import OPENAI_GA
 from agent.realtime.protocol.event_json import parse, serialise
 from agent.realtime.protocol.parameters import with_defaults
 from agent.realtime.protocol.rules import Context
-from agent.realtime.validation.guard import Guard, appended_bytes
+from agent.realtime.validation.guard import Guard, parse_append
 
 ROUNDS = 15
 REPEATS = 2000
@@ -111,7 +111,7 @@ def guarded(guard: Guard, text: str) -> None:
 
 def send(leg: ServiceConnection, text: str) -> None:
     """What a connection does with an event that is not the first, nor audio."""
-    if appended_bytes(text) is not None or isinstance(event := parse(text), Violation):
+    if parse_append(text) is not None or isinstance(event := parse(text), Violation):
         raise SystemExit("the event to measure with is not one")
     admitted = leg.admit(leg.target.complete_session_update(event, first=False))
     if admitted is None or leg.send(admitted) is not None:
@@ -131,9 +131,10 @@ def main() -> int:
         "with all a connection does": microseconds(lambda: send(leg, CONTROL)),
     }
     for name, text in APPENDS.items():
-        if appended_bytes(text) != len(AUDIO) * 3 // 4:
+        chunk = parse_append(text)
+        if chunk is None or chunk.size_bytes != len(AUDIO) * 3 // 4:
             raise SystemExit(f"the append {name} is not measured as it stands")
-        figures[f"append of 100 ms, {name}"] = microseconds(partial(appended_bytes, text))
+        figures[f"append of 100 ms, {name}"] = microseconds(partial(parse_append, text))
     if arguments.json:
         print(json.dumps({name: round(figure, 2) for name, figure in figures.items()}))
     else:

@@ -3,10 +3,14 @@ change, adapt the one place that uses the name, then this test."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import dataclasses
 import inspect
 from functools import cached_property
+from typing import cast
 
+import aiohttp
 from livekit import rtc
 from livekit.agents import AgentServer, AgentSession, JobContext
 from livekit.agents.ipc.job_proc_lazy_main import ProcStartArgs
@@ -16,6 +20,8 @@ from livekit.agents.voice.room_io._pre_connect_audio import PreConnectAudioHandl
 from livekit.plugins import openai
 
 from agent.processes import UPSTREAM_PRELOAD
+from agent.realtime.protocol.audio import PLUGIN_FORMAT
+from agent.realtime.validation.guard import PLUGIN_APPEND, parse_append
 
 
 def test_the_modules_that_a_forkserver_preloads() -> None:
@@ -97,3 +103,38 @@ def test_who_connects_a_session_of_the_plugin() -> None:
     session = openai.realtime.RealtimeSession
     assert "ws_conn = await self._create_ws_conn()" in inspect.getsource(session._main_task)
     assert "self._report_connection_acquired(" in inspect.getsource(session._create_ws_conn)
+
+
+async def test_how_the_plugin_spells_an_append() -> None:
+    """agent/realtime/validation/guard.py recognises this spelling without parsing it."""
+    written: asyncio.Queue[str] = asyncio.Queue()
+
+    class WebSocket:
+        async def send_str(self, text: str) -> None:
+            if "input_audio_buffer.append" in text:
+                written.put_nowait(text)
+
+        async def receive(self) -> aiohttp.WSMessage:
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
+
+        async def close(self) -> None:
+            pass
+
+    class HTTPSession:
+        async def ws_connect(self, **_: object) -> WebSocket:
+            return WebSocket()
+
+    model = openai.realtime.RealtimeModel(
+        api_key="sk-1", http_session=cast("aiohttp.ClientSession", HTTPSession())
+    )
+    session = model.session()
+    pcm = bytes(range(240)) * 20
+    session.push_audio(rtc.AudioFrame(pcm, PLUGIN_FORMAT.sample_rate, 1, len(pcm) // 2))
+    text = await asyncio.wait_for(written.get(), 5)
+    await session.aclose()
+    before, after = PLUGIN_APPEND
+    assert text == before + base64.b64encode(pcm).decode() + after
+    chunk = parse_append(text)
+    assert chunk is not None
+    assert (chunk.event_text, chunk.size_bytes, chunk.duration_ms) == (text, 4800, 100)

@@ -17,7 +17,7 @@ from livekit.agents.voice import SpeechHandle
 from agent.config.settings import Settings
 from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.model import RealtimeSession, realtime_model
-from agent.voice.audio_gate import AudioGate
+from agent.realtime.state.audio_gate import AudioGate
 from agent.voice.text_to_speech import create_tts
 from agent.voice.turn_detection import LOCAL, PUSH_TO_TALK, Preset, get_preset
 

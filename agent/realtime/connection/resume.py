@@ -14,14 +14,14 @@ from agent.realtime.connection.service_connection import OWN_EVENT, ServiceConne
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import Closed, brief
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.conversation_history import ConversationHistory
-from agent.realtime.state.initial_settings import (
+from agent.realtime.state.session_settings import (
     CONFIRM_SECONDS,
     SILENT,
     SPEAK_SECONDS,
     TRIES,
+    SessionSettings,
     is_refusal,
 )
 from agent.realtime.validation.preconditions import ROOT
@@ -34,16 +34,17 @@ _OF_THE_CALL = ("type", "instructions", "tools", "tool_choice")
 
 class SessionResumer:
     def __init__(
-        self, link: Connector, accepted: AcceptedSettings, history: ConversationHistory
+        self,
+        link: Connector,
+        settings: SessionSettings,
+        history: ConversationHistory,
     ) -> None:
         self._connector = link
-        self._accepted = accepted
         self._history = history
+        self._settings = settings
         self._first_target = link.target
         self._numbers = itertools.count(1)
         self._closing: set[asyncio.Task[None]] = set()
-        self.service_confirms = True
-        """The service answers updates, as far as is known: if not, none is waited for."""
 
     async def connect(self) -> ServiceConnection:
         """Another connection, configured, and told what was said. Raises ``ServiceError`` when
@@ -84,7 +85,7 @@ class SessionResumer:
     def changed_settings(self, leg: ServiceConnection) -> list[Event]:
         """``leg`` replaces the present connection: the updates that it has yet to be sent."""
         updates = []
-        for missing in self._accepted.moved(leg.taken):
+        for missing in self._settings.on_connection_replaced(leg.taken):
             if session := self._for_service(leg.target, missing):
                 session = {"type": "realtime", **session}
                 event = {"type": "session.update", "event_id": self._event_id(), "session": session}
@@ -95,19 +96,23 @@ class SessionResumer:
         try:
             await self._prepare(leg, time.monotonic() + seconds)
         except BaseException:
-            # Aside: one that does not answer the close would take its time from the next.
-            closing = asyncio.create_task(leg.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self.close_in_background(leg)
             raise
         return leg
 
+    def close_in_background(self, connection: ServiceConnection) -> None:
+        """Close ``connection`` without waiting: one that does not answer the close would delay
+        the next."""
+        closing = asyncio.create_task(connection.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
     async def aclose(self) -> None:
-        """Wait until the connections that came to nothing are closed."""
+        """Wait until the connections that are not used any more are closed."""
         await asyncio.gather(*self._closing)
 
     async def _prepare(self, leg: ServiceConnection, until: float) -> None:
-        wanted, confirmed = self._accepted.session, self._accepted.confirmed
+        wanted, confirmed = self._settings.session, self._settings.confirmed
         if not wanted:
             return  # the engine has not asked for its settings yet; it will
         tries = [wanted] * TRIES
@@ -138,12 +143,12 @@ class SessionResumer:
             event = await self._event(leg, min(until, self._patience(leg, asked_at)))
             if event is None:
                 if leg.has_spoken:
-                    self.service_confirms = leg.confirmed = False
+                    self._settings.service_confirms = leg.confirmed = False
                     return None
                 raise ServiceError(leg.host, SILENT)
             leg.on_server_event(event)
             if event.get("type") == "session.updated":
-                self.service_confirms = leg.confirmed = True
+                self._settings.service_confirms = leg.confirmed = True
                 return None
             error = as_object(event.get("error"))
             if event.get("type") == "error" and is_refusal(error, event_id):
@@ -153,7 +158,7 @@ class SessionResumer:
         """Until when to wait for an answer."""
         if not leg.has_spoken:
             return asked_at + SPEAK_SECONDS
-        return asked_at + CONFIRM_SECONDS if self.service_confirms else 0.0
+        return asked_at + CONFIRM_SECONDS if self._settings.service_confirms else 0.0
 
     async def _event(self, leg: ServiceConnection, until: float) -> Event | None:
         """The next event; ``None`` where none comes in time."""

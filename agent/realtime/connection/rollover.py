@@ -1,13 +1,11 @@
-"""Moves a call to another connection in good time before the service ends the one it has."""
+"""Prepare another connection in good time before the service ends the one in use."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
 
 from agent.errors import ServiceError
 from agent.realtime.connection.resume import SessionResumer
@@ -18,77 +16,97 @@ from agent.realtime.state.call_activity import CallActivity
 logger = logging.getLogger("agent.realtime")
 
 AGAIN_SECONDS = 5.0
-"""Between attempts to have the next connection, while the present one still holds; and between
-two moves, where sessions are said to end as soon as they have begun."""
+"""Between attempts to prepare the next connection, while the one in use still holds; and between
+two rollovers, where sessions are said to end as soon as they have begun."""
 
 
 class RolloverScheduler:
-    def __init__(
-        self,
-        legs: SessionResumer,
-        moment: Callable[[], CallActivity],
-        switch: Callable[[ServiceConnection], None],
-    ) -> None:
-        """``moment`` says what goes on now; ``switch`` makes a leg the call's."""
-        self._resumer = legs
-        self._activity = moment
-        self._switch = switch
+    """Decide when a call moves to another connection, and have that connection ready.
+
+    The scheduler wakes the connection in use whenever the answer of ``take`` may have changed with
+    time alone; the reader of that connection asks after each frame besides.
+    """
+
+    def __init__(self, resumer: SessionResumer) -> None:
+        self._resumer = resumer
         self._changed = asyncio.Event()
         self._requested = False
         self._moved_at = -math.inf
-        """When the call was last moved, by ``time.monotonic``."""
+        """When the call last moved, by ``time.monotonic``."""
+        self._connection: ServiceConnection | None = None
+        """The connection in use."""
+        self._ready: ServiceConnection | None = None
+        """The one that is to replace it."""
+        self._planned_expiry = math.inf
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, leg: ServiceConnection) -> None:
-        """``leg`` is the call's connection now."""
+    @property
+    def is_ready(self) -> bool:
+        """Whether another connection is prepared."""
+        return self._ready is not None
+
+    def start(self, connection: ServiceConnection) -> None:
+        """Schedule the rollover of ``connection``, which is in use from now on."""
         self.stop()
         self._requested = False
-        self._task = asyncio.create_task(self._run(leg))
+        self._connection, self._planned_expiry = connection, connection.expires_at
+        self._task = asyncio.create_task(self._run(connection))
 
     def stop(self) -> None:
-        """There is no connection to take care of."""
-        if self._task is not None and self._task is not asyncio.current_task():
+        """Schedule nothing more, and close the connection that was prepared."""
+        if self._task is not None:
             self._task.cancel()
-        self._task = None
-
-    def on_activity_changed(self) -> None:
-        """Something has happened that may make this moment another."""
-        self._changed.set()
+        if self._ready is not None:
+            self._resumer.close_in_background(self._ready)
+        self._task = self._connection = self._ready = None
 
     def request(self) -> None:
-        """Do not wait for the end of the session, only for a quiet moment."""
+        """Move at the next quiet moment, however long the session would last."""
         self._requested = True
-        self.on_activity_changed()
+        self._changed.set()
 
-    async def _run(self, leg: ServiceConnection) -> None:
-        ready: ServiceConnection | None = None
-        try:
-            while True:
-                now, when = time.monotonic(), self._plan(leg)
-                if now < when.window_start:
-                    await self._wait(when.window_start)
-                elif ready is None:
-                    ready = await self._next()
-                elif self._activity() <= when.worst_activity_allowed(now):
-                    moved, ready = ready, None
-                    self._moved_at = now
-                    self._switch(moved)
-                    return
-                else:
-                    await self._wait(when.grace_start if now < when.grace_start else when.deadline)
-        finally:
-            if ready is not None:
-                await ready.close()
+    def on_frame(self, connection: ServiceConnection) -> None:
+        """Plan anew if the service has named another end of the session in use."""
+        if connection.expires_at != self._planned_expiry:
+            self._planned_expiry = connection.expires_at
+            self._changed.set()
 
-    def _plan(self, leg: ServiceConnection) -> Plan:
-        # The service names the end in its first event, which may not have come.
-        found = plan(leg.opened_at, leg.expires_at)
+    def take(self, activity: CallActivity) -> ServiceConnection | None:
+        """The connection to move to now; ``None`` if there is none, or ``activity``, what goes on
+        in the call, is not to be interrupted yet."""
+        now = time.monotonic()
+        if self._ready is None or self._connection is None:
+            return None
+        if activity > self._plan(self._connection).worst_activity_allowed(now):
+            return None
+        connection, self._ready = self._ready, None
+        self._moved_at = now
+        return connection
+
+    async def _run(self, connection: ServiceConnection) -> None:
+        while True:
+            now, when = time.monotonic(), self._plan(connection)
+            if now < when.window_start:
+                await self._wait(when.window_start)
+            elif self._ready is None:
+                self._ready = await self._prepare()
+                connection.wake()
+            elif now < when.deadline:
+                await self._wait(when.grace_start if now < when.grace_start else when.deadline)
+                connection.wake()
+            else:
+                # Whatever goes on, ``take`` returns the connection when it is next asked.
+                connection.wake()
+                await self._wait(math.inf)
+
+    def _plan(self, connection: ServiceConnection) -> Plan:
+        found = plan(connection.opened_at, connection.expires_at)
         if self._requested:
-            return Plan(leg.opened_at, found.grace_start, found.deadline)
+            return Plan(connection.opened_at, found.grace_start, found.deadline)
         begins = max(found.window_start, self._moved_at + AGAIN_SECONDS)
         return Plan(begins, max(begins, found.grace_start), max(begins, found.deadline))
 
-    async def _next(self) -> ServiceConnection | None:
+    async def _prepare(self) -> ServiceConnection | None:
         try:
             return await self._resumer.connect_once()
         except ServiceError as error:
@@ -100,8 +118,11 @@ class RolloverScheduler:
         return None
 
     async def _wait(self, until: float) -> None:
-        """Until something happens, or the time has come."""
+        """Wait until the plan changes, or until ``until`` by ``time.monotonic``."""
         self._changed.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.01, until - time.monotonic())):
+        seconds = None if until == math.inf else max(0.01, until - time.monotonic())
+        try:
+            async with asyncio.timeout(seconds):
                 await self._changed.wait()
+        except TimeoutError:
+            pass

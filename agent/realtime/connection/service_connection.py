@@ -18,6 +18,7 @@ from typing import Any
 from agent.errors import Violation
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import Closed, ServiceWebSocket
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event, to_ga, to_service
 from agent.realtime.protocol.event_json import parse, serialise
 from agent.realtime.state.connection_state import ConnectionState, as_object
@@ -25,7 +26,6 @@ from agent.realtime.state.settings_comparison import SettingDifference, Settings
 from agent.realtime.validation import preconditions
 from agent.realtime.validation.guard import Guard
 from agent.realtime.validation.response_queue import ResponseQueue
-from agent.voice.audio_gate import Piece
 
 logger = logging.getLogger("agent.realtime")
 
@@ -49,7 +49,7 @@ class ServiceConnection:
     def __init__(self, socket: ServiceWebSocket, way: ServiceTarget) -> None:
         self.target = way
         self.state = ConnectionState()
-        self.response_queue = ResponseQueue(self.state)
+        self.response_queue = ResponseQueue(self.state.responses)
         self.opened_at = time.monotonic()
         self.expires_at = self.opened_at + DEFAULT_LIFE_SECONDS
         """When the service will end the session, by ``time.monotonic``."""
@@ -80,18 +80,20 @@ class ServiceConnection:
 
     @property
     def is_responding(self) -> bool:
-        """An answer has been asked for or is coming."""
-        conversation = self.state
+        """A response is requested, owed by the service, or in flight."""
+        responses = self.state.responses
         return (
-            conversation.is_response_pending
-            or bool(conversation.out_of_band_responses)
+            responses.active is not None
+            or responses.unconfirmed_request is not None
+            or responses.is_owed
+            or bool(responses.out_of_band)
             or bool(self.response_queue.waiting)
         )
 
     @property
     def is_settled(self) -> bool:
         """All that has come has been taken, and all settings that were asked for are answered."""
-        return self._socket.is_drained and self.state.pending_update() is None
+        return self._socket.is_drained and self.state.pending_updates.oldest is None
 
     def shape_violations(self, event: Event) -> list[Violation]:
         """What is wrong with ``event``, in GA, whatever the conversation."""
@@ -126,10 +128,10 @@ class ServiceConnection:
         """What ``event``, ``said`` in the dialect, would be refused for as it stands."""
         return self._guard.check(said) or preconditions.precondition_violations(self.state, event)
 
-    def send_audio(self, piece: Piece) -> None:
-        text, size = piece
-        self.state.on_audio_sent(size)
-        self._socket.send(text)
+    def send_audio(self, chunk: AudioChunk) -> None:
+        """Send audio that ``parse_append`` has accepted."""
+        self.state.on_audio_sent(chunk.size_bytes)
+        self._socket.send(chunk.event_text)
 
     def has(self, item_id: str) -> bool:
         """Whether the service has the item, or is about to."""
@@ -185,7 +187,7 @@ class ServiceConnection:
         """Take note of ``event``; what the service has made of the settings it was asked for."""
         differences = []
         if event.get("type") == "session.updated":
-            asked, got = self.state.pending_update(), event.get("session")
+            asked, got = self.state.pending_updates.oldest, event.get("session")
             if asked is not None and isinstance(got, dict):
                 differences = self._settings_comparison.differences(asked, got)
         if event.get("type") == "session.created":

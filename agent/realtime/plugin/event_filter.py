@@ -12,11 +12,10 @@ from typing import Any
 
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
+from agent.realtime.state.response_tracker import ResponseTracker
 
 RECENT = 64
 """Events by whose ids one that comes again is known."""
-MAX_OPEN = 64
-"""Responses that may have begun and not ended; the oldest is forgotten."""
 
 _DELTAS = frozenset(
     {
@@ -49,10 +48,8 @@ class EventFilter:
         """Hashes of the latest events by their ids."""
         self._has_unique_ids = True
         """No id has come with two different events. Services have sent the same with all."""
-        self._open: dict[str, set[str]] = {}
-        """Responses that the engine was told have begun, and their items."""
-        self._response: str | None = None
-        """The one of them in the conversation."""
+        self._responses = ResponseTracker()
+        """As the plugin knows them."""
         self._doubled = False
         """The response's events come twice."""
         self._last: Event = {}
@@ -61,8 +58,8 @@ class EventFilter:
 
     @property
     def response(self) -> str | None:
-        """The response in the conversation that the engine takes to be coming."""
-        return self._response
+        """The response in the default conversation that is in flight for the plugin."""
+        return self._responses.active
 
     def should_forward(self, event: Event) -> bool:
         """Whether the engine may have ``event``; ``reason`` is then why not."""
@@ -131,42 +128,35 @@ class EventFilter:
         if kind == "response.done":
             # The engine looks at no id: one that is late would end the next response.
             return self._end(event["response"]["id"])
-        if kind.startswith("response.") and not self._open:
+        if kind.startswith("response.") and not self._responses.open:
             return False
         if kind in _DELTAS or kind == "response.content_part.added":
-            return self._is_known_item(item_id)
-        return kind != "response.output_item.done" or self._is_known_item(event["item"]["id"])
-
-    def _is_known_item(self, item_id: Any) -> bool:
-        return any(item_id in items for items in self._open.values())
+            return self._responses.has_item(item_id)
+        if kind == "response.output_item.done":
+            return self._responses.has_item(event["item"]["id"])
+        return True
 
     def _begin(self, response: Any) -> bool:
-        if response["id"] in self._open:
+        if response["id"] in self._responses.open:
             self._doubled = True
             return False
-        if response.get("conversation_id", "") is not None:
-            if self._response is not None:
-                self._end(self._response)
-            self._response = response["id"]
-        self._open[response["id"]] = set()
-        if len(self._open) > MAX_OPEN:
-            self._open.pop(next(iter(self._open)))
+        is_out_of_band = response.get("conversation_id", "") is None
+        if not is_out_of_band and self._responses.active is not None:
+            self._doubled = False
+        self._responses.begin(response["id"], out_of_band=is_out_of_band)
         return True
 
     def _add(self, event: Event) -> bool:
-        item_id = event["item"]["id"]
-        items = self._open.get(str(event.get("response_id", self._response)))
-        if items is None or item_id in items:
-            self._doubled = items is not None
-            return False
-        items.add(item_id)
-        return True
+        response_id = str(event.get("response_id", self._responses.active))
+        if self._responses.add_item(response_id, event["item"]["id"]):
+            return True
+        self._doubled = response_id in self._responses.open
+        return False
 
     def _end(self, response_id: str) -> bool:
-        was_open = self._open.pop(response_id, None) is not None
-        if response_id == self._response:
-            self._response, self._doubled = None, False
-        return was_open
+        if response_id == self._responses.active:
+            self._doubled = False
+        return self._responses.end(response_id)
 
 
 def _fingerprint(event: Event) -> int:

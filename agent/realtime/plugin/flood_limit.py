@@ -46,7 +46,10 @@ class FloodLimit:
         item_id = as_object(event.get("item")).get("id")
         if isinstance(item_id, str) and item_id in conversation.items:
             return True
-        if event.get("type") == "session.updated" and conversation.pending_update() is not None:
+        if (
+            event.get("type") == "session.updated"
+            and conversation.pending_updates.oldest is not None
+        ):
             return True
         self._tokens = min(float(BURST), self._tokens + (now - self._at) * PER_SECOND)
         self._at = now

@@ -16,10 +16,11 @@ from agent.realtime.connection.connector import Connector
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import ServiceWebSocket
 from agent.realtime.plugin.response_monitor import Notice
+from agent.realtime.plugin.tap import Tap
 from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.realtime.protocol.dialects import Event, to_service
+from agent.realtime.state.audio_gate import AudioGate
 from agent.realtime.validation.guard import Guard
-from agent.voice.audio_gate import AudioGate
 
 logger = logging.getLogger("agent.realtime")
 
@@ -46,6 +47,8 @@ class PluginHTTPSession:
         """``ways`` and ``opening`` are those of ``Connector``. With a ``gate``, audio leaves only
         while the wire has been told that the caller speaks."""
         self.caller = Caller()
+        self.tap = Tap()
+        """Every event of the call, both ways, for those who subscribe."""
         self._connector = Connector(ways, opening=opening)
         self._on_notice = on_notice
         self._gate = gate
@@ -64,7 +67,7 @@ class PluginHTTPSession:
         detects = ways[0].parameters["turn_detection.type"] is not None
         gate = None if self._gate is None or detects else self._gate.another()
         other = PluginHTTPSession(ways, on_notice=self._on_notice, gate=gate)
-        other.caller = self.caller
+        other.caller, other.tap = self.caller, self.tap
         self._others.add(other)
         return other
 
@@ -107,7 +110,7 @@ class PluginHTTPSession:
                 self._on_notice(Notice("connection_lost", reason, logging.ERROR))
             raise APIConnectionError(str(error), retryable=False) from error
         self._websocket = PluginWebSocket(
-            socket, self._connector, on_notice=self._on_notice, gate=self._gate
+            socket, self._connector, on_notice=self._on_notice, gate=self._gate, tap=self.tap
         )
         return self._websocket
 

@@ -17,6 +17,7 @@ from openai.types.realtime import AudioTranscription
 from agent.errors import Violation
 from agent.masking import mask, shorten
 from agent.realtime.connection.service_target import ServiceTarget
+from agent.realtime.plugin.client_events import CALLER_SPEECH
 from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.session_options import (
     TURN_DETECTION,
@@ -25,7 +26,6 @@ from agent.realtime.plugin.session_options import (
     plugin_takes,
     read_options,
 )
-from agent.realtime.plugin.websocket import CALLER_SPEECH
 from agent.realtime.protocol.parameters import (
     BY_NAME,
     MODEL,

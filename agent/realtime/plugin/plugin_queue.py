@@ -1,4 +1,4 @@
-"""The events on their way to the plugin's engine."""
+"""The events on their way to the plugin."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import json
 from collections import deque
 from dataclasses import dataclass, field
 
+from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.dialects import Event
 
 EVENTS_A_TURN = 32
 """After so many events taken without a pause, the event loop serves others."""
 
-_WORDS = frozenset({"response.output_audio_transcript.delta", "response.output_text.delta"})
+_TEXT_DELTAS = frozenset({"response.output_audio_transcript.delta", "response.output_text.delta"})
 
 
 @dataclass(slots=True)
-class _Words:
+class _TextDeltas:
     """Deltas of one item, one after another."""
 
     event: Event
@@ -24,11 +25,13 @@ class _Words:
 
 
 class PluginQueue:
-    """In order. Words that wait behind one another become one event, so that the engine's work
-    stays bounded when they come faster than it takes them."""
+    """A queue in order. Text deltas that wait behind one another become one event, so that the
+    plugin's work stays bounded when they come faster than it takes them."""
 
-    def __init__(self) -> None:
-        self._queue: deque[str | _Words] = deque()
+    def __init__(self, tap: Tap) -> None:
+        """``tap`` gets each event as it is queued."""
+        self._tap = tap
+        self._queue: deque[str | _TextDeltas] = deque()
         self._changed = asyncio.Event()
         self._closed = False
         self._taken = 0
@@ -37,10 +40,11 @@ class PluginQueue:
         """``text`` is ``event`` in JSON, where there is such a text already."""
         if self._closed:
             return
-        if event.get("type") in _WORDS and "start_time" not in event:
+        self._tap.publish("server", event)
+        if event.get("type") in _TEXT_DELTAS and "start_time" not in event:
             last = self._queue[-1] if self._queue else None
-            if not (isinstance(last, _Words) and _are_alike(last.event, event)):
-                last = _Words(event)
+            if not (isinstance(last, _TextDeltas) and _are_alike(last.event, event)):
+                last = _TextDeltas(event)
                 self._queue.append(last)
             last.deltas.append(event["delta"])
         else:

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.realtime.protocol.audio import BYTES_PER_MS, PCM, decoded_bytes
+from agent.realtime.protocol.audio import PLUGIN_FORMAT, decoded_bytes
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.settings_comparison import SettingDifference
 from agent.redaction import bounded_detail
@@ -94,7 +94,7 @@ class ResponseMonitor:
         if kind in _LEAKS:
             delta = event.get("delta")
             if kind == "response.output_audio.delta" and isinstance(delta, str):
-                self.leaked_audio_ms += decoded_bytes(delta) / BYTES_PER_MS[PCM]
+                self.leaked_audio_ms += PLUGIN_FORMAT.duration_ms(decoded_bytes(delta))
             return False
         return not (kind in _PARTS and _get(event, "part", "type") in ("audio", "output_audio"))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
+from agent.realtime.state.response_tracker import ResponseTracker
 
 MAX_REMEMBERED = 256
 """Responses that have ended, and calls of tools, by which those that come again are known."""
@@ -32,10 +33,8 @@ class ResponseRepair:
     """The state of one call, over all its connections."""
 
     def __init__(self) -> None:
-        self._open: dict[str, list[str]] = {}
-        """Ids of items by the responses that have begun and not ended."""
-        self._current: str | None = None
-        """The one of them in the conversation."""
+        self._responses = ResponseTracker()
+        """As the service has sent them, and as they are announced here."""
         self._added: str | None = None
         """That one, where the service has not announced it itself."""
         self._has_output: set[str] = set()
@@ -85,9 +84,9 @@ class ResponseRepair:
 
     def forget(self) -> None:
         """The connection is gone, and its responses with it."""
-        self._open.clear()
+        self._responses = ResponseTracker()
         self._has_output.clear()
-        self._current = self._added = None
+        self._added = None
 
     def _on_created(self, event: Event, request: Event | None) -> list[Event]:
         response = as_object(event.get("response"))
@@ -108,40 +107,36 @@ class ResponseRepair:
         return [*before, event]
 
     def _begin(self, response_id: str, *, aside: bool = False) -> None:
-        if response_id in self._open:
+        if response_id in self._responses.open:
             return
         self._ended.pop(response_id, None)
-        self._open[response_id] = []
-        if not aside:
-            if self._current is not None:
-                self._end(self._current, may_continue=False)
-            self._current = response_id
+        if not aside and self._responses.active is not None:
+            self._end(self._responses.active, may_continue=False)
+        self._responses.begin(response_id, out_of_band=aside)
 
     def _on_done(self, event: Event) -> list[Event]:
         response = as_object(event.get("response"))
         known = self._is_known(response.get("id"))
-        if "status" in response and not known and self._current is not None:
-            response = {**response, "id": self._current}
+        if "status" in response and not known and self._responses.active is not None:
+            response = {**response, "id": self._responses.active}
             event = {**event, "response": response}
         response_id = response.get("id")
-        if isinstance(response_id, str) and response_id in self._open:
+        if isinstance(response_id, str) and response_id in self._responses.open:
             complete = response.get("status", "completed") == "completed"
             self._end(response_id, complete and response_id not in self._has_output)
         return [event]
 
     def _is_known(self, response_id: Any) -> bool:
         return isinstance(response_id, str) and (
-            response_id in self._open or response_id in self._ended
+            response_id in self._responses.open or response_id in self._ended
         )
 
     def _end(self, response_id: str, may_continue: bool) -> None:
-        self._open.pop(response_id, None)
+        self._responses.end(response_id)
         self._has_output.discard(response_id)
         self._ended[response_id] = may_continue
         while len(self._ended) > MAX_REMEMBERED:
             self._ended.popitem(last=False)
-        if response_id == self._current:
-            self._current = None
         if response_id == self._added:
             self._added = None
 
@@ -183,8 +178,8 @@ class ResponseRepair:
         is_known = self._is_known(response_id)
         if event["type"] not in _DELTAS:
             return []
-        if self._current is not None and (
-            self._current != self._added or is_known or not isinstance(response_id, str)
+        if self._responses.active is not None and (
+            self._responses.active != self._added or is_known or not isinstance(response_id, str)
         ):
             return []
         if not isinstance(response_id, str):
@@ -193,7 +188,7 @@ class ResponseRepair:
                 response_id = f"response_{next(self._numbers)}"
             else:
                 response_id = last
-        if response_id in self._open or self._ended.get(response_id) is False:
+        if response_id in self._responses.open or self._ended.get(response_id) is False:
             return []
         before = self.end()
         response: Event = {"id": response_id, "object": "realtime.response", "output": []}
@@ -206,18 +201,18 @@ class ResponseRepair:
         """The open response that ``event`` belongs to."""
         response_id = event.get("response_id")
         if isinstance(response_id, str) and self._is_known(response_id):
-            return response_id if response_id in self._open else None
-        current = self._current
+            return response_id if response_id in self._responses.open else None
+        current = self._responses.active
         if current is None or not isinstance(response_id, str):
             return current
         # An id that was never announced: of this one, if nothing else of it has come.
-        items = self._open[current]
+        items = self._responses.open[current]
         return current if not items or _item_id(event) in items else None
 
     def _announce_item(
         self, event: Event, item: Event, response_id: str
     ) -> tuple[Event, list[Event]]:
-        items = self._open[response_id]
+        items = self._responses.open[response_id]
         item_id = _item_id(event)
         if item_id is None:
             item_id = items[-1] if items else f"item_of_{response_id}"
@@ -226,7 +221,7 @@ class ResponseRepair:
             event = {**event, "response_id": response_id}
         if item_id in items:
             return event, []
-        items.append(item_id)
+        self._responses.add_item(response_id, item_id)
         if event["type"] == "response.output_item.added":
             return event, []
         new = item or {"type": "message", "role": "assistant"}

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 
-from agent.realtime.protocol.audio import decoded_bytes
+from agent.realtime.protocol.audio import PLUGIN_FORMAT, decoded_bytes
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
 
 _DELTA = "response.output_audio.delta"
+_SAMPLE_BYTES = PLUGIN_FORMAT.bytes_per_sample
 
 
 class WholeSamples:
@@ -34,14 +35,14 @@ class WholeSamples:
         return event
 
     def _delta(self, event: Event, item_id: str, delta: str) -> Event | None:
-        if item_id not in self._odd and decoded_bytes(delta) % 2 == 0:
+        if item_id not in self._odd and decoded_bytes(delta) % _SAMPLE_BYTES == 0:
             return event
         try:
             audio = b64decode(delta)
         except ValueError:
             return event  # the plugin's to refuse
         audio = self._odd.pop(item_id, b"") + audio
-        whole = len(audio) // 2 * 2
+        whole = len(audio) // _SAMPLE_BYTES * _SAMPLE_BYTES
         if whole < len(audio):
             self._odd[item_id] = audio[whole:]
         if whole == 0:

@@ -11,18 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.call_activity import CallActivity
 from agent.realtime.state.connection_state import ConnectionState, as_object
-from agent.realtime.state.conversation_history import (
-    ConversationHistory,
-    is_in_band_response_create,
-)
+from agent.realtime.state.conversation_history import ConversationHistory
 from agent.realtime.state.input_audio import UncommittedAudio
 from agent.realtime.state.refusals import refused_commit
-from agent.realtime.state.turn_state import TurnState, cancelled_response_done
-from agent.voice.audio_gate import Piece
+from agent.realtime.state.response_tracker import (
+    ResponseTracker,
+    cancelled_response_done,
+    is_in_band_request,
+)
+from agent.realtime.state.session_settings import SessionSettings
+from agent.realtime.state.turn_state import TurnState
 
 STALE_SECONDS = 9.0
 """A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
@@ -34,7 +36,7 @@ class HeldEvent:
     """An event that waits for a connection."""
 
     event: Event
-    audio: Sequence[Piece] = ()
+    audio: Sequence[AudioChunk] = ()
     """Audio that has to come before it."""
 
 
@@ -52,7 +54,7 @@ class ConnectionLoss:
 
 class CallState:
     def __init__(self) -> None:
-        self.history, self.accepted = ConversationHistory(), AcceptedSettings()
+        self.history, self.settings = ConversationHistory(), SessionSettings()
         self.turns, self.uncommitted_audio = TurnState(), UncommittedAudio()
         self._committing: deque[HeldEvent] = deque()
         """Commits that the service has not confirmed, with their audio."""
@@ -68,46 +70,57 @@ class CallState:
 
     # What it is told of.
 
-    def on_caller_audio(self, piece: Piece, now: float, *, connected: bool) -> None:
-        """A piece of the caller's audio came at ``now``, in seconds."""
+    def on_caller_audio(self, chunk: AudioChunk, now: float, *, connected: bool) -> None:
+        """A chunk of the caller's audio came at ``now``, in seconds."""
         speaking = self.turns.has_uncommitted_speech or not self._turn_detection
-        self.uncommitted_audio.append(piece, now, speaking=speaking, connected=connected)
+        self.uncommitted_audio.append(chunk, now, speaking=speaking, connected=connected)
 
-    def on_client_event(self, event: Event, pieces: Sequence[Piece] | None = None) -> None:
-        """``event`` has left; ``pieces`` is the audio that a commit is about, if not all that
+    def on_client_event(self, event: Event, chunks: Sequence[AudioChunk] | None = None) -> None:
+        """``event`` has left; ``chunks`` is the audio that a commit is about, if not all that
         there is."""
         self.history.on_client_event(event)
-        self.accepted.on_client_event(event)
+        self.settings.on_client_event(event)
         self.turns.on_client_event(event)
         match event["type"]:
             case "input_audio_buffer.commit":
-                kept = self.uncommitted_audio.clear() if pieces is None else pieces
+                kept = self.uncommitted_audio.clear() if chunks is None else chunks
                 self._committing.append(HeldEvent(event, kept))
             case "input_audio_buffer.clear":
                 self.uncommitted_audio.clear()
             case "session.update":
                 self._note_settings()
 
-    def on_server_event(self, event: Event, *, hidden: bool = False) -> None:
-        """``event`` has come; ``hidden``: it is about what was known before."""
-        self.accepted.on_server_event(event)
+    def on_server_event(
+        self, event: Event, responses: ResponseTracker, *, hidden: bool = False
+    ) -> None:
+        """Update the state with ``event``, which has come on the connection with ``responses``;
+        ``hidden``: it is about what was known before."""
+        self.settings.on_server_event(event)
         if not hidden:
             self.history.on_server_event(event)
-        unasked = (
-            bool(self._turn_detection) and self._turn_detection.get("create_response") is not False
-        )
-        self.turns.on_server_event(event, answers_unasked=unasked)
+        self.turns.on_server_event(event)
         match event.get("type"):
+            case "input_audio_buffer.committed":
+                responses.is_owed = self._is_turn_answered_unasked
+                if isinstance(event.get("item_id"), str):
+                    self._on_committed(event["item_id"])
             case "session.updated":
                 self._note_settings()
-            case "input_audio_buffer.committed" if isinstance(event.get("item_id"), str):
-                kept = self._committing.popleft().audio if self._committing else None
-                pieces = kept if kept is not None else self.uncommitted_audio.clear()
-                self.history.on_commit(event["item_id"], pieces, awaited=self._transcribes)
             case "error":
                 self._forget_refused_commit(as_object(event.get("error")))
             case "response.done" if as_object(event.get("response")).get("status") == "completed":
                 self._requested_again = False
+
+    @property
+    def _is_turn_answered_unasked(self) -> bool:
+        """Whether the service begins a response whenever it commits a turn."""
+        detection = self._turn_detection
+        return bool(detection) and detection.get("create_response") is not False
+
+    def _on_committed(self, item_id: str) -> None:
+        kept = self._committing.popleft().audio if self._committing else None
+        chunks = kept if kept is not None else self.uncommitted_audio.clear()
+        self.history.on_commit(item_id, chunks, awaited=self._transcribes)
 
     def _forget_refused_commit(self, error: dict[str, Any]) -> None:
         pending = [str(held.event.get("event_id")) for held in self._committing]
@@ -116,13 +129,13 @@ class CallState:
             del self._committing[pending.index(refused)]
 
     def _note_settings(self) -> None:
-        settings = as_object(as_object(self.accepted.session.get("audio")).get("input"))
+        settings = as_object(as_object(self.settings.session.get("audio")).get("input"))
         self._turn_detection = as_object(settings.get("turn_detection"))
         self._transcribes = bool(settings.get("transcription"))
 
     def on_plugin_event(self, event: Event, now: float) -> None:
         """The engine wants ``event`` sent."""
-        if is_in_band_response_create(event):
+        if is_in_band_request(event):
             self._requested_at[str(event["event_id"])] = now
 
     def hold(self, event: Event) -> None:
@@ -130,9 +143,7 @@ class CallState:
         match event.get("type"):
             case "response.cancel":
                 # What it is about has ended with the connection, or was never begun.
-                self._held = [
-                    held for held in self._held if not is_in_band_response_create(held.event)
-                ]
+                self._held = [held for held in self._held if not is_in_band_request(held.event)]
             case "input_audio_buffer.clear":
                 self.uncommitted_audio.clear()
             case "input_audio_buffer.commit":
@@ -153,15 +164,14 @@ class CallState:
         return asked is not None and now - asked > STALE_SECONDS
 
     def activity(self, *, answering: bool, settled: bool) -> CallActivity:
-        """What goes on now. ``answering``: the connection is asked for an answer; ``settled``: it
-        owes nothing else."""
-        floor = self.turns
-        if floor.active_response is not None or floor.is_response_owed or answering:
+        """What goes on now. ``answering``: a response is requested, owed or in flight on the
+        connection; ``settled``: the service has nothing else to answer there."""
+        if answering:
             return CallActivity.RESPONDING
         if self.history.has_open_calls():
             return CallActivity.TOOL_RUNNING
         speaking = (
-            floor.has_uncommitted_speech
+            self.turns.has_uncommitted_speech
             if self._turn_detection
             else self.uncommitted_audio.duration_ms > 0
         )
@@ -174,37 +184,36 @@ class CallState:
     ) -> ConnectionLoss:
         """The connection with ``conversation`` is gone, and what was ``waiting`` there for its
         turn, which is held for the next; ``event_id`` is for a request of ours."""
-        floor = self.turns
-        reply = floor.active_response is not None
-        ask = self._should_request_again(conversation)
+        responses = conversation.responses
+        reply = responses.known_active is not None
+        ask = self._should_request_again(responses)
         again = [*self._committing]
         self._committing.clear()
         if ask:
             self._requested_again = True
-            again.append(HeldEvent(_own(floor.request, event_id)))
-        if conversation.unconfirmed_request is not None and not conversation.is_cancelled:
-            again.append(HeldEvent(conversation.unconfirmed_request))
+            again.append(HeldEvent(_own(responses.request, event_id)))
+        if responses.unconfirmed_request is not None and not responses.is_cancelled:
+            again.append(HeldEvent(responses.unconfirmed_request))
         again += [HeldEvent(event) for event in waiting]
-        told = [
-            *floor.on_connection_lost(),
-            *map(cancelled_response_done, conversation.out_of_band_responses),
+        ended = [
+            *self.turns.on_connection_lost(),
+            *map(cancelled_response_done, responses.on_connection_lost()),
         ]
-        for event in told:
-            self.on_server_event(event)
+        for event in ended:
+            self.on_server_event(event, responses)
         self._held = [*again, *self._held]
-        return ConnectionLoss(told, reply, ask)
+        return ConnectionLoss(ended, reply, ask)
 
-    def _should_request_again(self, conversation: ConnectionState) -> bool:
+    def _should_request_again(self, responses: ResponseTracker) -> bool:
         """A reply that is owed, or was lost with nothing of it come, and not for the second time;
         what a tool was called for is answered after the tool."""
-        floor = self.turns
-        if floor.is_response_owed:
+        if responses.is_owed:
             return True
-        if floor.active_response is None or self._requested_again or conversation.is_cancelled:
+        if responses.known_active is None or self._requested_again or responses.is_cancelled:
             return False
         return not any(
             self.history.has_begun(item) or self.history.is_complete_call(item)
-            for item in floor.response_items
+            for item in responses.active_items
         )
 
 

@@ -6,15 +6,18 @@ here as the caller heard them, not as they were sent.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.realtime.protocol.audio import BYTES_PER_MS, PCM, concatenate_base64, decoded_bytes
+from agent.realtime.protocol.audio import (
+    PLUGIN_FORMAT,
+    AudioChunk,
+    concatenate_base64,
+    decoded_bytes,
+)
 from agent.realtime.protocol.dialects import Event
-from agent.realtime.state.connection_state import as_object, is_out_of_band
-from agent.voice.audio_gate import Piece
+from agent.realtime.state.connection_state import as_object
 
 KEPT_AUDIO_MS = 60_000.0
 """Of the caller's turns that have no transcript, the latest; 2.9 MB of audio."""
@@ -37,7 +40,7 @@ class HistoryItem:
     audio_ms: float = 0.0
     progress: list[tuple[float, int]] = field(default_factory=list)
     """How many letters of ``said`` had come, by milliseconds of its audio."""
-    audio: Sequence[Piece] = ()
+    audio: Sequence[AudioChunk] = ()
     """The caller's audio, until there is a transcript of it."""
     transcript: str | None = None
     awaits_transcript: bool = False
@@ -91,7 +94,8 @@ class ConversationHistory:
             case "response.output_audio_transcript.delta" | "response.output_text.delta":
                 known.text += _text(event.get("delta"))
             case "response.output_audio.delta":
-                known.audio_ms += decoded_bytes(_text(event.get("delta"))) / BYTES_PER_MS[PCM]
+                size = decoded_bytes(_text(event.get("delta")))
+                known.audio_ms += PLUGIN_FORMAT.duration_ms(size)
                 known.progress.append((known.audio_ms, len(known.text)))
             case "conversation.item.input_audio_transcription.completed":
                 known.transcript = _text(event.get("transcript"))
@@ -106,7 +110,7 @@ class ConversationHistory:
         if item_id in self._items:
             self._items[item_id].heard_text = text
 
-    def on_commit(self, item_id: str, sound: Sequence[Piece], *, awaited: bool) -> None:
+    def on_commit(self, item_id: str, sound: Sequence[AudioChunk], *, awaited: bool) -> None:
         """The caller's turn ``item_id`` holds this audio; ``awaited``: its words will follow."""
         self._add({"id": item_id, "type": "message", "role": "user", "content": []}, None)
         past = self._items[item_id]
@@ -207,14 +211,9 @@ class ConversationHistory:
         left = KEPT_AUDIO_MS
         for item_id in reversed(self._order):
             past = self._items[item_id]
-            left -= sum(size for _, size in past.audio) / BYTES_PER_MS[PCM]
+            left -= sum(chunk.duration_ms for chunk in past.audio)
             if left < 0:
                 past.audio = ()
-
-
-def is_in_band_response_create(event: Event) -> bool:
-    """Whether ``event`` of a client asks for an answer in the conversation."""
-    return event.get("type") == "response.create" and not is_out_of_band(event)
 
 
 def _body(past: HistoryItem) -> dict[str, Any] | None:
@@ -237,9 +236,7 @@ def _body(past: HistoryItem) -> dict[str, Any] | None:
             content = [
                 {
                     "type": "input_audio",
-                    "audio": concatenate_base64(
-                        json.loads(text)["audio"] for text, _ in past.audio
-                    ),
+                    "audio": concatenate_base64(chunk.base64 for chunk in past.audio),
                 }
             ]
             return {"type": "message", "role": "user", "content": content}

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from agent.realtime.protocol.audio import BYTES_PER_MS, PCM
-from agent.voice.audio_gate import Piece
+from agent.realtime.protocol.audio import AudioChunk
 
 PRE_ROLL_MS = 6000.0
 """Kept while nobody is known to speak: a dead connection is noticed after 4.5 s, and until then
@@ -22,7 +21,7 @@ STALE_SECONDS = 5.0
 
 class UncommittedAudio:
     def __init__(self) -> None:
-        self._kept: deque[tuple[Piece, float]] = deque()
+        self._kept: deque[tuple[AudioChunk, float]] = deque()
         self._ms = 0.0
 
     @property
@@ -30,10 +29,12 @@ class UncommittedAudio:
         """Milliseconds kept."""
         return self._ms
 
-    def append(self, piece: Piece, now: float, *, speaking: bool, connected: bool = True) -> None:
-        """Keep ``piece``, which came at ``now`` in seconds."""
-        self._kept.append((piece, now))
-        self._ms += _ms(piece)
+    def append(
+        self, chunk: AudioChunk, now: float, *, speaking: bool, connected: bool = True
+    ) -> None:
+        """Keep ``chunk``, which came at ``now`` in seconds."""
+        self._kept.append((chunk, now))
+        self._ms += chunk.duration_ms
         bound = SENTENCE_MS if speaking or not connected else PRE_ROLL_MS
         while self._ms > bound:
             self._drop()
@@ -41,21 +42,17 @@ class UncommittedAudio:
             while self._kept and now - self._kept[0][1] > STALE_SECONDS:
                 self._drop()
 
-    def chunks(self) -> list[Piece]:
+    def chunks(self) -> list[AudioChunk]:
         """What a new connection is to be sent first."""
-        return [piece for piece, _ in self._kept]
+        return [chunk for chunk, _ in self._kept]
 
-    def clear(self) -> list[Piece]:
+    def clear(self) -> list[AudioChunk]:
         """Forget all; what it was."""
-        pieces = self.chunks()
+        chunks = self.chunks()
         self._kept.clear()
         self._ms = 0.0
-        return pieces
+        return chunks
 
     def _drop(self) -> None:
-        piece, _ = self._kept.popleft()
-        self._ms -= _ms(piece)
-
-
-def _ms(piece: Piece) -> float:
-    return piece[1] / BYTES_PER_MS[PCM]
+        chunk, _ = self._kept.popleft()
+        self._ms -= chunk.duration_ms

@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any
 
 from agent.errors import Violation
-from agent.realtime.protocol.audio import decoded_bytes
+from agent.realtime.protocol.audio import AudioChunk, decoded_bytes
 from agent.realtime.protocol.dialects import Dialect, Event
 from agent.realtime.protocol.rules import Context, check_event
 from agent.realtime.protocol.rules.checker import is_audio
@@ -27,11 +27,30 @@ class Guard:
         return check_event(event, self._dialect, self._context)
 
 
-def appended_bytes(text: str) -> int | None:
-    """How much audio a valid append carries, in bytes; ``None`` for any other event.
+PLUGIN_APPEND = ('{"audio": "', '", "type": "input_audio_buffer.append"}')
+"""What the plugin writes before and after the audio of an append (livekit-agents 1.8.9)."""
 
-    Without parsing all of it: what is around the audio is short, and alike from one to the next.
+
+def parse_append(text: str) -> AudioChunk | None:
+    """The audio of a valid append; ``None`` for any other event.
+
+    It does not parse the whole event: what stands around the audio is short, and the same in every
+    append of the plugin.
     """
+    before, after = PLUGIN_APPEND
+    has_both = len(text) >= len(before) + len(after)
+    if has_both and text.startswith(before) and text.endswith(after):
+        written = text[len(before) : -len(after)]
+        if is_audio(written, MAX_APPEND_BYTES):
+            return AudioChunk(text, decoded_bytes(written))
+    audio = _append_audio(text)
+    if audio is None or not is_audio(audio, MAX_APPEND_BYTES):
+        return None
+    return AudioChunk(text, decoded_bytes(audio))
+
+
+def _append_audio(text: str) -> str | None:
+    """What an append in any spelling has as its audio; ``None`` for any other event."""
     start = text.find('"', text.find('"audio"') + len('"audio"')) + 1
     end = text.find('"', start)
     if end < start or len(text) - (end - start) > _MOST_AROUND_AUDIO:
@@ -41,10 +60,11 @@ def appended_bytes(text: str) -> int | None:
     audio = text[start:end]
     if "\\" in audio:  # some writers escape the slash, or the plus
         try:
-            audio = json.loads(text[start - 1 : end + 1])
+            unescaped: str = json.loads(text[start - 1 : end + 1])
         except ValueError:
             return None
-    return decoded_bytes(audio) if is_audio(audio, MAX_APPEND_BYTES) else None
+        return unescaped
+    return audio
 
 
 def error_event(violation: Violation, event: Event) -> Event:

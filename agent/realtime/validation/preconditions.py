@@ -8,7 +8,7 @@ from typing import Any
 from agent.errors import Violation
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.protocol.rules import messages
-from agent.realtime.state.connection_state import UNKNOWN, ConnectionState, voice_of
+from agent.realtime.state.connection_state import ConnectionState, voice_of
 
 MIN_COMMIT_MS = 100
 """The least audio that the service commits; it says so in its refusal."""
@@ -57,10 +57,7 @@ def precondition_violations(conversation: ConnectionState, event: Event) -> list
 def _has_response(conversation: ConnectionState, response_id: Any) -> bool:
     if not isinstance(response_id, str | None):
         return True  # for the rules to judge
-    if response_id in conversation.out_of_band_responses:
-        return True
-    mine = response_id is None or conversation.active_response in (response_id, UNKNOWN)
-    return mine and conversation.is_response_pending and not conversation.is_cancelled
+    return conversation.responses.may_cancel(response_id)
 
 
 def _cut(conversation: ConnectionState, event: Event) -> Event | None:

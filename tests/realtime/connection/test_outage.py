@@ -50,8 +50,8 @@ def short_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         "connection.retry_budget.LONGEST_PAUSE": 0.3,
         "connection.retry_budget.STEADY_SECONDS": 0.5,
         "connection.connector.CONNECT_SECONDS": 0.5,
-        "state.initial_settings.SPEAK_SECONDS": 0.5,
-        "state.initial_settings.CONFIRM_SECONDS": 0.2,
+        "state.session_settings.SPEAK_SECONDS": 0.5,
+        "state.session_settings.CONFIRM_SECONDS": 0.2,
         "connection.resume.SPEAK_SECONDS": 0.5,
         "connection.resume.CONFIRM_SECONDS": 0.2,
     }.items():

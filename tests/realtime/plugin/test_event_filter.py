@@ -20,8 +20,8 @@ DONE = {"type": "response.done", "response": {"id": "r"}}
 
 
 def passed(*events: dict[str, Any]) -> list[str]:
-    sieve = EventFilter()
-    return [event["type"] for event in events if sieve.should_forward(event)]
+    event_filter = EventFilter()
+    return [event["type"] for event in events if event_filter.should_forward(event)]
 
 
 def test_an_answer_passes_with_words_that_repeat() -> None:

@@ -16,7 +16,7 @@ from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.model import RealtimeSession, realtime_model
 from agent.realtime.protocol.dialects import OPENAI_GA
 from agent.realtime.protocol.parameters import with_defaults
-from agent.voice.audio_gate import AudioGate
+from agent.realtime.state.audio_gate import AudioGate
 from tests.kit.plugin_client import SCRIPT, endpoint
 
 

@@ -103,7 +103,7 @@ class Call:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_ten_thousand_events_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.realtime.plugin.websocket.STALL_SECONDS", 0.5)
+    monkeypatch.setattr("agent.realtime.plugin.client_events.STALL_SECONDS", 0.5)
     events = await real_events()
     wrong: list[str] = []
     async with StandIn(StandInOptions(script=SCRIPT, pace=100)) as stand_in:

@@ -55,7 +55,7 @@ def test_nothing_that_comes_does_harm(
 ) -> None:
     conversation = ConnectionState()
     arbiter, watch, echo = (
-        ResponseQueue(conversation),
+        ResponseQueue(conversation.responses),
         ResponseMonitor(text_only=text_only),
         SettingsComparison(),
     )
@@ -72,11 +72,11 @@ def test_nothing_that_comes_does_harm(
             continue
         if isinstance(event.get("session"), dict):
             echo.differences(update, event["session"])
-        request = conversation.unconfirmed_request
+        request = conversation.responses.unconfirmed_request
         for each in repair.complete(event, request=request, is_owed=False) + repair.end():
             flood.lets_through(each, conversation, 0.0)
             conversation.on_server_event(each)
-            memory.on_server_event(each)
+            memory.on_server_event(each, conversation.responses)
             memory.history.items_to_replay()
             memory.activity(answering=False, settled=True)
             watch.notices(each)

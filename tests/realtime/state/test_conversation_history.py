@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.state.conversation_history import KEPT_AUDIO_MS, ConversationHistory
 
 SECOND = base64.b64encode(bytes(48_000)).decode()
@@ -30,8 +31,8 @@ def texts(history: ConversationHistory) -> list[str]:
     ]
 
 
-def pieces(seconds: int) -> list[tuple[str, int]]:
-    return [(json.dumps({"audio": SECOND}), 48_000)] * seconds
+def chunks(seconds: int) -> list[AudioChunk]:
+    return [AudioChunk(json.dumps({"audio": SECOND}), 48_000)] * seconds
 
 
 def test_words_are_told_as_far_as_they_were_heard() -> None:
@@ -49,7 +50,7 @@ def test_words_are_told_as_far_as_they_were_heard() -> None:
 
 def test_a_turn_is_told_as_its_sound_until_its_words_come() -> None:
     history = ConversationHistory()
-    history.on_commit("u", pieces(2), awaited=True)
+    history.on_commit("u", chunks(2), awaited=True)
     assert texts(history) == ["input_audio"]
     assert history.awaits_transcript
     done = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u"}
@@ -61,7 +62,7 @@ def test_a_turn_is_told_as_its_sound_until_its_words_come() -> None:
 def test_only_so_much_sound_is_kept() -> None:
     history = ConversationHistory()
     for number in range(5):
-        history.on_commit(f"u{number}", pieces(20), awaited=False)
+        history.on_commit(f"u{number}", chunks(20), awaited=False)
     assert list(history.items_to_replay()) == ["u2", "u3", "u4"]
     assert KEPT_AUDIO_MS == 60_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.state.input_audio import (
     PRE_ROLL_MS,
     SENTENCE_MS,
@@ -11,13 +12,13 @@ from agent.realtime.state.input_audio import (
     UncommittedAudio,
 )
 
-PIECE = ("100 ms", 4800)
+CHUNK = AudioChunk("100 ms", 4800)
 
 
 def filled(seconds: float, *, speaking: bool, connected: bool = True) -> UncommittedAudio:
     microphone = UncommittedAudio()
     for number in range(round(seconds * 10)):
-        microphone.append(PIECE, number / 10, speaking=speaking, connected=connected)
+        microphone.append(CHUNK, number / 10, speaking=speaking, connected=connected)
     return microphone
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-Piece = tuple[str, int]
-"""An event with audio, as text, and how many bytes of audio it carries."""
+from agent.realtime.protocol.audio import AudioChunk
 
 
 class AudioGate:
-    """Holds pieces of audio, oldest first, and says which may leave."""
+    """Holds chunks of audio, oldest first, and says which may leave."""
 
     def __init__(self, *, pre_roll_ms: float, lag_ms: float, keep_ms: float = 100.0) -> None:
         """``pre_roll_ms`` is sent from before speech was heard, ``lag_ms`` is held back while it
@@ -24,7 +23,7 @@ class AudioGate:
         self._pre_roll_ms = pre_roll_ms
         self._lag_ms = max(lag_ms, keep_ms)
         self._keep_ms = keep_ms
-        self._held: deque[tuple[Piece, float]] = deque()
+        self._held: deque[AudioChunk] = deque()
         self._held_ms = 0.0
         self._open = False
 
@@ -32,30 +31,30 @@ class AudioGate:
         """A gate of the same measures, closed and empty."""
         return AudioGate(pre_roll_ms=self._pre_roll_ms, lag_ms=self._lag_ms, keep_ms=self._keep_ms)
 
-    def push(self, piece: Piece, duration_ms: float) -> Iterator[Piece]:
-        """Take a piece from the microphone; the pieces that may leave now."""
-        self._held.append((piece, duration_ms))
-        self._held_ms += duration_ms
+    def push(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
+        """Take a chunk from the microphone; the chunks that may leave now."""
+        self._held.append(chunk)
+        self._held_ms += chunk.duration_ms
         bound = self._lag_ms if self._open else self._pre_roll_ms
-        while self._held and self._held_ms - self._held[0][1] >= bound:
+        while self._held and self._held_ms - self._held[0].duration_ms >= bound:
             oldest = self._next()
             if self._open:
                 yield oldest
 
-    def open(self) -> Iterator[Piece]:
-        """Speech is heard: the pieces from before it."""
+    def open(self) -> Iterator[AudioChunk]:
+        """Speech is heard: the chunks from before it."""
         self._open = True
         while self._held and self._held_ms > self._lag_ms:
             yield self._next()
 
-    def close(self) -> Iterator[Piece]:
-        """Speech has ended, the length of the lag ago: its last pieces."""
+    def close(self) -> Iterator[AudioChunk]:
+        """Speech has ended, the length of the lag ago: its last chunks."""
         if not self._open:
             return
         self._open = False
         left_ms = self._keep_ms
         while self._held and left_ms > 0:
-            left_ms -= self._held[0][1]
+            left_ms -= self._held[0].duration_ms
             yield self._next()
 
     def clear(self) -> None:
@@ -63,7 +62,7 @@ class AudioGate:
         self._held.clear()
         self._held_ms = 0.0
 
-    def _next(self) -> Piece:
-        piece, duration_ms = self._held.popleft()
-        self._held_ms -= duration_ms
-        return piece
+    def _next(self) -> AudioChunk:
+        chunk = self._held.popleft()
+        self._held_ms -= chunk.duration_ms
+        return chunk

@@ -1,0 +1,30 @@
+"""Report what happens to a call's connection: to the log, and to whoever subscribed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from agent.errors import ServiceError
+from agent.realtime.plugin.response_monitor import Notice
+
+logger = logging.getLogger("agent.realtime")
+
+
+class NoticePublisher:
+    """Log each notice and pass it to one subscriber."""
+
+    def __init__(self, on_notice: Callable[[Notice], None] | None = None) -> None:
+        """``on_notice`` is called with each notice; ``None``: notices are only logged."""
+        self._on_notice = on_notice
+
+    def publish(self, notice: Notice, host: str) -> None:
+        """Report ``notice``, which concerns the service at ``host``."""
+        logger.log(notice.level, "%s: %s", host, notice, extra={"notice": notice.name})
+        if self._on_notice is not None:
+            self._on_notice(notice)
+
+    def publish_connection_lost(self, error: ServiceError, host: str) -> None:
+        """Report that no connection to the service can be had any more, because of ``error``."""
+        logger.error("%s", error)
+        self.publish(Notice("connection_lost", {"reason": str(error)}, logging.ERROR), host)
