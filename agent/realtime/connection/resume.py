@@ -22,8 +22,8 @@ from agent.realtime.state.initial_settings import (
     SILENT,
     SPEAK_SECONDS,
     TRIES,
-    is_refusal,
 )
+from agent.realtime.state.refusals import refused_update
 from agent.realtime.validation.preconditions import ROOT
 
 logger = logging.getLogger("agent.realtime")
@@ -146,7 +146,7 @@ class SessionResumer:
                 self.service_confirms = leg.confirmed = True
                 return None
             error = as_object(event.get("error"))
-            if event.get("type") == "error" and is_refusal(error, event_id):
+            if event.get("type") == "error" and refused_update(error, [event_id]):
                 return brief(str(error.get("message")))
 
     def _patience(self, leg: ServiceConnection, asked_at: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.realtime.protocol.dialects import Event
+from agent.realtime.state.refusals import refused_update
 
 SPEAK_SECONDS = 5.0
 """Given to a service that has accepted a connection to say something on it."""
@@ -56,14 +57,7 @@ class InitialSettings:
         error = event.get("error")
         if self.settled or self.update is None or not isinstance(error, dict):
             return None
-        if not is_refusal(error, self._event_id):
+        if refused_update(error, [self._event_id]) is None:
             return None
         self._refusals += 1
         return {**event, "error": {**error, "event_id": self._event_id}}
-
-
-def is_refusal(error: dict[str, Any], event_id: Any) -> bool:
-    """Whether ``error`` refuses the update of this id, which is the oldest without an answer."""
-    if error.get("event_id") is None:
-        return error.get("type") == "invalid_request_error"
-    return bool(error["event_id"] == event_id)
