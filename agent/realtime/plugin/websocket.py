@@ -82,6 +82,7 @@ class PluginWebSocket:
         self._resumer = SessionResumer(link, self._state.accepted, self._state.history)
         self._connection = ServiceConnection(socket, link.target)
         self._connected = True
+        self._is_loss_reported = False
         self._closing: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         self._settings = InitialSettings()
@@ -281,7 +282,7 @@ class PluginWebSocket:
             logger.exception(
                 "the connection to %s ends: a defect of this worker", self._connection.host
             )
-            self._notify(Notice("connection_lost", {"reason": repr(error)}, logging.ERROR))
+            self._notify_lost(repr(error))
         finally:
             self._for_plugin.end()
 
@@ -422,8 +423,15 @@ class PluginWebSocket:
 
     def _lost(self, error: ServiceError) -> None:
         """The service is gone for good."""
-        logger.error("%s", error)
-        self._notify(Notice("connection_lost", {"reason": str(error)}, logging.ERROR))
+        if not self._is_loss_reported:
+            logger.error("%s", error)
+            self._notify_lost(str(error))
+
+    def _notify_lost(self, reason: str) -> None:
+        """Tell the call once that there is no service any more. A service may repeat the error."""
+        if not self._is_loss_reported:
+            self._is_loss_reported = True
+            self._notify(Notice("connection_lost", {"reason": reason}, logging.ERROR))
 
     def _notify(self, notice: Notice) -> None:
         logger.log(
@@ -449,6 +457,7 @@ class PluginWebSocket:
         """End for the engine what the leg will not bring, and hold what is to be sent again."""
         self._connected = False
         self._repair.forget()
+        self._whole_samples.forget()
         waiting = self._connection.response_queue.waiting
         loss = self._state.on_connection_lost(self._connection.state, waiting, self._event_id())
         if loss.response_lost:

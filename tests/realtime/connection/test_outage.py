@@ -307,7 +307,11 @@ async def test_quota_error_is_told_as_the_end_of_the_connection() -> None:
             "code": "insufficient_quota",
             "message": "No money. " * 10_000,
         }
-        await service.say({"type": "error", "error": error})
+        for number in range(5):
+            event_id = f"quota_{number}"
+            await service.say({"type": "error", "event_id": event_id, "error": error})
+        for _ in range(4):
+            await event_of(wire, "error")
         assert (await event_of(wire, "error"))["error"] == error
     lost = [notice.detail["reason"] for notice in notices if notice.name == "connection_lost"]
     assert len(lost) == 1
