@@ -465,6 +465,7 @@ class PluginWebSocket:
         for event in loss.plugin_events:
             if self._event_filter.should_forward(event):
                 self._send_to_plugin(event)
+        self._event_filter.on_connection_lost()
 
     def _switch_to(self, leg: ServiceConnection) -> None:
         """From here on ``leg`` is the call's connection."""
