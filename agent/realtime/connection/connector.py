@@ -120,7 +120,7 @@ class Connector:
             raise gone
         logger.error("%s; taking the next way", gone)
         self.target, *self._fallbacks = self._fallbacks
-        self._budget = self._budget.for_the_next_way()
+        self._budget = self._budget.for_fallback()
 
     def on_session_ready(self) -> None:
         """The service has taken the session's settings."""
