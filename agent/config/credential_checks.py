@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from agent.config.settings import LiveKitSettings, Settings
 from agent.config.sources import SECRETS, SourcedValue, problem
 from agent.errors import Problem
-from agent.masking import mask_url
+from agent.redaction import redact_url
 
 _FALSE = {"0", "false", "no", "off"}
 _URLS = (
@@ -95,10 +95,10 @@ def _malformed_urls(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
         url = given[setting]
         like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
         if not _is_url(url.text):
-            message = f"Invalid value for {setting}: '{mask_url(url.text)}' is not a URL."
+            message = f"Invalid value for {setting}: '{redact_url(url.text)}' is not a URL."
             yield problem(setting, url.source, message, f"Write {like}.")
         elif "@" in urlsplit(url.text).netloc:
-            message = f"{setting} holds a user name or a password: '{mask_url(url.text)}'."
+            message = f"{setting} holds a user name or a password: '{redact_url(url.text)}'."
             fix = f"Write {like}, and put the key into the setting that is meant for it."
             yield problem(setting, url.source, message, fix)
 

@@ -17,7 +17,6 @@ from agent.config.settings import Settings
 from agent.config.sources import SECRETS, problem
 from agent.config.validation import DEAF, as_problem, contradictions, deaf, is_silent
 from agent.errors import Problem
-from agent.masking import presentable
 from agent.realtime.protocol.event_json import is_unicode
 from agent.realtime.protocol.parameters import (
     BY_NAME,
@@ -37,6 +36,7 @@ from agent.realtime.protocol.rules.messages import (
     unsupported,
     wrong_type,
 )
+from agent.redaction import presentable
 from agent.voice.turn_detection import MODES, PRESETS, session_parameters
 
 MAX_METADATA_CHARACTERS = 64_000

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent.config.env_files import read_env_file
 from agent.errors import Problem, Violation
-from agent.masking import HIDDEN, mask
 from agent.realtime.protocol.parameters import PARAMETERS
 from agent.realtime.protocol.rules.checker import is_encodable
+from agent.redaction import HIDDEN, redact
 
 ENV_FILES = (".env", ".env.local")
 ENV_FILES_SETTING = "AGENT_ENV_FILE"
@@ -119,7 +119,7 @@ def take_out_undecodable(given: dict[str, SourcedValue], names: Iterable[str]) -
 def _shown_path(path: str) -> str:
     """``path``, unless it could be a secret that somebody took the setting to be for."""
     if "/" in path and (path.startswith("/") or Path(path).parent.is_dir()):
-        return mask(path)
+        return redact(path)
     return HIDDEN
 
 

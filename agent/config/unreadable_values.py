@@ -7,9 +7,9 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from agent.masking import shorten
 from agent.realtime.protocol.parameters import Finding
 from agent.realtime.protocol.rules.value_types import Either, Group, Integer, Number, Rule
+from agent.redaction import shorten
 
 MAX_SHOWN = 40
 

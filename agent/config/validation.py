@@ -34,7 +34,6 @@ from agent.config.sources import (
 )
 from agent.config.unreadable_values import explained
 from agent.errors import Problem, SettingsError
-from agent.masking import HIDDEN, mask, presentable, shorten
 from agent.realtime.protocol.dialects import to_service
 from agent.realtime.protocol.parameters import (
     BY_ENVIRONMENT_NAME,
@@ -48,6 +47,7 @@ from agent.realtime.protocol.parameters import (
 )
 from agent.realtime.protocol.rules.models import TRANSCRIPTION_MODELS
 from agent.realtime.protocol.rules.session import FLAT_VOICES, GA_VOICES
+from agent.redaction import HIDDEN, bounded, presentable
 from agent.voice import turn_detection
 
 _CHANGE = "Change it, or remove it for the default."
@@ -173,9 +173,7 @@ def _without_secrets(report: ConfigReport, given: Mapping[str, SourcedValue]) ->
     report.problems = [
         presentable(each, secrets, MAX_MESSAGE_CHARACTERS) for each in report.problems
     ]
-    report.warnings = [
-        shorten(mask(each, secrets), MAX_MESSAGE_CHARACTERS) for each in report.warnings
-    ]
+    report.warnings = [bounded(each, MAX_MESSAGE_CHARACTERS, secrets) for each in report.warnings]
     report.secrets = secrets
     return report
 

@@ -49,7 +49,7 @@ def test_log_error_of_the_service_has_no_traceback(
             upstream.exception("Error in _recv_task")
     (record,) = caplog.records
     assert record.exc_info is None
-    assert "quota of [secret]" in record.getMessage()
+    assert "quota of (hidden)" in record.getMessage()
     assert "test_log_limits.py" in record.getMessage()
 
 
@@ -65,7 +65,7 @@ def test_log_error_of_a_tool_keeps_its_traceback(
     assert plain.exc_info
     assert secret.exc_text is not None
     assert long.exc_text is not None
-    assert "ValueError: the key is [secret]" in secret.exc_text
+    assert "ValueError: the key is (hidden)" in secret.exc_text
     assert "in test_log_error_of_a_tool" in secret.exc_text
     assert len(long.exc_text) < 10_000
 

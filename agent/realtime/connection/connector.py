@@ -12,9 +12,10 @@ from agent.realtime.connection import retry_budget
 from agent.realtime.connection.endpoint import Endpoint
 from agent.realtime.connection.retry_budget import RetryBudget
 from agent.realtime.connection.service_target import ServiceTarget
-from agent.realtime.connection.websocket import ServiceWebSocket, brief
+from agent.realtime.connection.websocket import MAX_REASON, ServiceWebSocket
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
+from agent.redaction import one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -142,5 +143,5 @@ def fatal_error_message(event: Event) -> str:
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
     if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
-        return brief(str(error.get("message")))
+        return one_line(str(error.get("message")), MAX_REASON)
     return ""

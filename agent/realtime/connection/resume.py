@@ -12,7 +12,7 @@ from agent.errors import ServiceError, Violation
 from agent.realtime.connection.connector import Connector, open_websocket
 from agent.realtime.connection.service_connection import OWN_EVENT, ServiceConnection
 from agent.realtime.connection.service_target import ServiceTarget
-from agent.realtime.connection.websocket import Closed, brief
+from agent.realtime.connection.websocket import MAX_REASON, Closed
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.accepted_settings import AcceptedSettings
 from agent.realtime.state.connection_state import as_object
@@ -25,6 +25,7 @@ from agent.realtime.state.initial_settings import (
 )
 from agent.realtime.state.refusals import refused_update
 from agent.realtime.validation.preconditions import ROOT
+from agent.redaction import one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -147,7 +148,7 @@ class SessionResumer:
                 return None
             error = as_object(event.get("error"))
             if event.get("type") == "error" and refused_update(error, [event_id]):
-                return brief(str(error.get("message")))
+                return one_line(str(error.get("message")), MAX_REASON)
 
     def _patience(self, leg: ServiceConnection, asked_at: float) -> float:
         """Until when to wait for an answer."""

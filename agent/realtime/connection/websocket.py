@@ -15,7 +15,7 @@ import aiohttp
 from agent.errors import ServiceError
 from agent.realtime.connection.endpoint import Endpoint
 from agent.realtime.connection.io_loop import io_loop
-from agent.redaction import add_secret
+from agent.redaction import add_secret, one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -40,7 +40,7 @@ MAX_LARGE_VALUES = 20_000
 
 
 MAX_REASON = 200
-"""Characters told of what a service says of a failure."""
+"""Characters told of what a service, or aiohttp, which quotes it, says of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,14 +271,10 @@ async def _connect(
         raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:.2g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError: the address or a header cannot be sent at all.
-        raise ServiceError(endpoint.host, brief(str(error) or type(error).__name__)) from error
+        raise ServiceError(
+            endpoint.host, one_line(str(error) or type(error).__name__, MAX_REASON)
+        ) from error
     return ServiceWebSocket(socket, inbox, endpoint.host)
-
-
-def brief(text: str) -> str:
-    """``text`` of a service or of aiohttp, which quotes what a server answered, in a line."""
-    text = " ".join(text[: 4 * MAX_REASON].split())
-    return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} …"
 
 
 _CLOSING: set[asyncio.Task[None]] = set()

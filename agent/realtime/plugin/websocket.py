@@ -27,7 +27,7 @@ from agent.realtime.connection.connector import FATAL_CLOSE, Connector, fatal_er
 from agent.realtime.connection.resume import SessionResumer, connection_error
 from agent.realtime.connection.rollover import RolloverScheduler
 from agent.realtime.connection.service_connection import ServiceConnection
-from agent.realtime.connection.websocket import Closed, ServiceWebSocket, brief
+from agent.realtime.connection.websocket import MAX_REASON, Closed, ServiceWebSocket
 from agent.realtime.plugin.event_filter import EventFilter
 from agent.realtime.plugin.flood_limit import DroppedEvents, FloodLimit
 from agent.realtime.plugin.plugin_queue import EVENTS_A_TURN, PluginQueue
@@ -43,7 +43,7 @@ from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.initial_settings import SILENT, InitialSettings
 from agent.realtime.state.turn_state import cancelled_response_done
 from agent.realtime.validation.guard import appended_bytes, error_event
-from agent.redaction import add_private
+from agent.redaction import add_private, bounded, one_line
 from agent.voice.audio_gate import AudioGate, Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -316,8 +316,8 @@ class PluginWebSocket:
             return self._handle_frame(frame)
         except Exception as error:
             logger.error(
-                "an event of %s could not be taken: %s: %.200s",
-                *(self._connection.host, describe(error), frame),
+                "an event of %s could not be taken: %s: %s",
+                *(self._connection.host, describe(error), bounded(frame, MAX_REASON)),
             )
             return None
 
@@ -405,7 +405,9 @@ class PluginWebSocket:
     def _ask_again(self, refusal: Event) -> None:
         """Send the settings that the service has refused once more."""
         error = refusal["error"]
-        logger.warning("%s refused the session's settings: %.500s", self._connection.host, error)
+        logger.warning(
+            "%s refused the session's settings: %s", self._connection.host, bounded(str(error))
+        )
         self._connection.on_server_event(refusal)
         self._state.accepted.on_server_event(refusal)
         again: Event = {**(self._settings.update or {}), "event_id": self._event_id()}
@@ -414,7 +416,7 @@ class PluginWebSocket:
 
     def _refused(self, refusal: Event) -> Closed | None:
         """The service will not take the settings: ``Closed`` where another service may."""
-        reason = brief(str(refusal["error"].get("message")))
+        reason = one_line(str(refusal["error"].get("message")), MAX_REASON)
         if self._connector.has_fallback:
             return Closed(FATAL_CLOSE, f"it refuses the session's settings: {reason}")
         self._settle()
