@@ -107,7 +107,7 @@ class Connector:
         when there is no way left."""
         now = time.monotonic()
         self._budget.on_failure(now)
-        logger.warning("%s", error)
+        logger.warning("%s", error, extra={"attempt": self._budget.attempts})
         gone: ServiceError | None = None
         if error.status in FATAL_STATUS:
             gone = error

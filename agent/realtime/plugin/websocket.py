@@ -255,7 +255,8 @@ class PluginWebSocket:
             self._send_to_plugin({"type": "conversation.item.deleted", "item_id": event["item_id"]})
 
     def _refuse(self, event: Event, violation: Violation) -> None:
-        logger.error("not sent: %s", violation.message)
+        rule = {"code": violation.code, "param": violation.param}
+        logger.error("not sent: %s", violation.message, extra=rule)
         self._send_to_plugin(error_event(violation, event))
 
     # Towards the plugin.
@@ -436,9 +437,10 @@ class PluginWebSocket:
             self._notify(Notice("connection_lost", {"reason": reason}, logging.ERROR))
 
     def _notify(self, notice: Notice) -> None:
-        logger.log(
-            notice.level, "%s: %s", self._connection.host, notice, extra={"notice": notice.name}
-        )
+        extra = {"notice": notice.name}
+        if "setting" in notice.detail:
+            extra["setting"] = notice.detail["setting"]
+        logger.log(notice.level, "%s: %s", self._connection.host, notice, extra=extra)
         if self._on_notice is not None:
             self._on_notice(notice)
 
