@@ -58,10 +58,7 @@ def read_layers(
     for file in files:
         read = read_env_file(directory / file, environ)
         given.update({name: SourcedValue(text, file) for name, text in read.values.items()})
-        problems += [
-            problem("", file, message, "Correct the file, or remove the line.")
-            for message in read.mistakes
-        ]
+        problems += [problem("", file, message, read.fix) for message in read.mistakes]
     given.update({name: SourcedValue(text, "environment") for name, text in environ.items()})
     return {name: value for name, value in given.items() if value.text != ""}
 
