@@ -31,6 +31,8 @@ model)."""
 
 FATAL_CLOSE = 4000
 """Stands for an error event that says as much while the connection is still open."""
+KEY_REFUSED = frozenset({401, 3000, FATAL_CLOSE})
+"""Of these, those that may be about the key: not fatal where its file has changed since."""
 _FATAL_ERRORS = frozenset(
     {
         "insufficient_quota",
@@ -76,6 +78,10 @@ class Connector:
     def has_fallback(self) -> bool:
         return bool(self._fallbacks)
 
+    def is_key_outdated(self) -> bool:
+        """Whether the next attempt would show another key than the last one did."""
+        return self.target.endpoint.credential.is_outdated()
+
     async def connect(self) -> ServiceWebSocket:
         """A connection by the way that there is. Raises ``ServiceError`` when there is none."""
         self._budget.begin(time.monotonic())
@@ -109,7 +115,9 @@ class Connector:
         self._budget.on_failure(now)
         logger.warning("%s", error, extra={"attempt": self._budget.attempts})
         gone: ServiceError | None = None
-        if error.status in FATAL_STATUS:
+        if error.status in FATAL_STATUS and not (
+            error.status in KEY_REFUSED and self.is_key_outdated()
+        ):
             gone = error
         elif reason := self._budget.exhausted_reason(now):
             gone = ServiceError(

@@ -330,7 +330,7 @@ class PluginWebSocket:
             return None
         event, text = read
         if reason := fatal_error_message(event):
-            if self._connector.has_fallback:
+            if self._connector.has_fallback or self._connector.is_key_outdated():
                 return Closed(FATAL_CLOSE, reason)
             self._lost(ServiceError(leg.host, reason))  # the engine ends with the event itself
         if self._handle_internal_error(event):
