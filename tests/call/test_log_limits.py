@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from livekit.agents import APIError
@@ -54,6 +55,7 @@ async def test_log_each_refused_event_has_its_line(
     async with RecordingService() as service:
         way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
         wire = await PluginHTTPSession([way]).ws_connect("")
+        first: tuple[dict[str, Any], ...]
         first = {"bogus": 1}, {"max_output_tokens": 9999}, {"audio": {"output": {"speed": 99}}}
         for number, wrong in enumerate([*first, *[{"bogus": 1}] * 20]):
             session = {"type": "realtime", **wrong}
