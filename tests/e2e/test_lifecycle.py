@@ -297,7 +297,7 @@ async def test_call_that_ends_before_anybody_subscribes_is_no_failure(worker: Wo
     room = f"brief-{secrets.token_hex(3)}"
     worker.lines.clear()
     async with worker.called(room, listens=False):
-        await worker.until("waiting for a subscriber to the agent's track", 20)
+        await worker.until("waiting for a subscriber to the agent's track")
         worker.lines.clear()
     began = time.monotonic()
     await worker.until("process exiting", 20)
