@@ -6,7 +6,7 @@ import aiohttp
 from livekit import api
 
 from agent.errors import LiveKitError
-from agent.masking import mask, mask_url
+from agent.redaction import redact, redact_url
 
 TIMEOUT_SECONDS = 5.0
 
@@ -18,7 +18,7 @@ async def check_access(url: str, api_key: str, api_secret: str) -> None:
             "LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET are needed, all three.",
             "Set them in the environment or in .env.local.",
         )
-    shown = mask_url(url)
+    shown = redact_url(url)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
     try:
         async with api.LiveKitAPI(
@@ -39,6 +39,6 @@ async def check_access(url: str, api_key: str, api_secret: str) -> None:
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         reason = str(error) or f"no answer within {TIMEOUT_SECONDS:g} s"
         raise LiveKitError(
-            f"There is no LiveKit server to reach at {shown} ({mask(reason)}).",
+            f"There is no LiveKit server to reach at {shown} ({redact(reason)}).",
             "Check LIVEKIT_URL, and that the server runs.",
         ) from None

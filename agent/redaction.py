@@ -1,7 +1,7 @@
-"""Keep known secrets and the agent's instructions out of logs and notices. Pure.
+"""Keep secrets, the agent's instructions and very long values out of what people are shown. Pure.
 
-A service may quote in an error what it was sent. Whoever puts a text into a log or before the
-caller passes it through ``redact`` or ``bounded`` first.
+A service may quote in an error what it was sent, and a person may paste a key into any setting.
+Whoever shows a text passes it through ``redact`` or ``bounded`` first.
 """
 
 from __future__ import annotations
@@ -9,8 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
+
+from agent.errors import Problem
 
 MIN_SECRET_CHARACTERS = 8
 """What is shorter is a placeholder, and would be found in ordinary words."""
@@ -18,21 +22,35 @@ MIN_QUOTE_CHARACTERS = 40
 """A passage of a private text counts as a quotation from this length on."""
 MAX_TEXT_CHARACTERS = 300
 """Kept of one text of a notice."""
+MAX_PARAM_CHARACTERS = 100
 MAX_DETAIL_ENTRIES = 20
 _MAX_DEPTH = 4
+_MAX_SECRET_CHARACTERS = 4096
+"""A secret is seen whole at a cut if it is no longer than this."""
 
-SECRET = "[secret]"  # noqa: S105 - what stands for one
+HIDDEN = "(hidden)"
 PRIVATE = "[private text]"
 
 _secrets: set[str] = set()
 _private: set[str] = set()
-_LOOKS_LIKE_A_KEY = re.compile(r"\b(?:sk|ek)[-_][A-Za-z0-9_-]{16,}")
+_KEY = re.compile(
+    r"""
+      (?<![\w-])(?:sk|ek)[-_][\w-]{6,}   # OpenAI, for servers and for browsers
+    | (?<!\w)eyJ[\w-]{10,}(?:\.[\w-]+)*  # a JSON Web Token
+    | (?<!\w)                            # Azure, LiveKit; not the hex digits of a UUID
+      (?![0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?!\w))
+      (?=[a-z0-9]*[0-9])(?=[a-z0-9]*[a-z])[a-z0-9]{20,}(?!\w)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What a key looks like. Names of models, and ids such as ``pmpt_…``, do not."""
+_USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
+_URL_USER_INFO = re.compile(r"^([^/@]*://)?.*@", re.DOTALL)
 
 
 def add_secret(secret: str) -> None:
     """Never show ``secret`` from now on, in this process. Ignores texts that are too short."""
-    if len(secret) >= MIN_SECRET_CHARACTERS:
-        _secrets.update({secret, quote(secret, safe=""), _in_json(secret)})
+    _secrets.update(_spellings(secret))
 
 
 def add_private(text: str) -> None:
@@ -41,24 +59,57 @@ def add_private(text: str) -> None:
         _private.update({text, _in_json(text)})
 
 
-def redact(text: str) -> str:
-    """``text`` without known secrets, without what looks like an API key, and without passages
-    of private texts of ``MIN_QUOTE_CHARACTERS`` and more, wherever these begin in ``text``."""
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, SECRET)
-    text = _LOOKS_LIKE_A_KEY.sub(SECRET, text)
+def redact(text: str, secrets: Collection[str] = ()) -> str:
+    """``text`` without known secrets and the ``secrets``, without what looks like a key, without
+    the user name and the password of a URL, and without passages of private texts of
+    ``MIN_QUOTE_CHARACTERS`` and more, wherever these begin in ``text``."""
+    known = _secrets.union(*map(_spellings, secrets))
+    for secret in sorted(known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    text = _KEY.sub(HIDDEN, _USER_INFO.sub(f"{HIDDEN}@", text))
     for private in sorted(_private, key=len, reverse=True):
         text = _without_quotes(text, private)
     return text
 
 
-def bounded(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
-    """``text``, redacted, at most ``most`` characters of it and how many there were."""
-    # A secret at the cut is seen whole; what lies far behind the cut is not looked at.
-    kept = redact(text[: most + 4096])
-    if len(text) <= most and len(kept) <= most:
-        return kept
-    return f"{kept[:most]}… ({len(text)} characters)"
+def redact_url(url: str) -> str:
+    """``url``, which may be malformed, without anything that could be a user name or password."""
+    return redact(_URL_USER_INFO.sub(lambda match: f"{match[1] or ''}{HIDDEN}@", url))
+
+
+def shorten(text: str, limit: int) -> str:
+    """``text`` itself, or its beginning, its length and its end in about ``limit`` characters."""
+    if len(text) <= limit:
+        return text
+    return _joined(text, text, len(text), limit)
+
+
+def bounded(text: str, limit: int = MAX_TEXT_CHARACTERS, secrets: Collection[str] = ()) -> str:
+    """``text``, redacted and shortened, at a cost by ``limit`` and not by its length."""
+    window = limit + _MAX_SECRET_CHARACTERS
+    if len(text) <= 2 * window:
+        kept = redact(text, secrets)
+        return kept if len(kept) <= limit else _joined(kept, kept, len(text), limit)
+    start, end = redact(text[:window], secrets), redact(text[-window:], secrets)
+    return _joined(start, end, len(text), limit)
+
+
+def one_line(text: str, limit: int) -> str:
+    """``text`` shortened to about ``limit`` characters, in a line."""
+    return " ".join(shorten(text, limit).split())
+
+
+def presentable(problem: Problem, secrets: Collection[str], limit: int) -> Problem:
+    """``problem`` as it may be shown: no secret in it, and a message of ``limit`` characters."""
+    violation = problem.violation
+    param = violation.param and shorten(violation.param, MAX_PARAM_CHARACTERS)
+    message = bounded(violation.message, limit, secrets)
+    return replace(
+        problem,
+        violation=replace(violation, message=message, param=param),
+        setting=redact(problem.setting, secrets),
+        fix=redact(problem.fix, secrets),
+    )
 
 
 def bounded_detail(value: Any, depth: int = 0) -> Any:
@@ -79,6 +130,18 @@ def bounded_detail(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [bounded_detail(each, depth + 1) for each in value[:MAX_DETAIL_ENTRIES]]
     return bounded(str(value))
+
+
+def _joined(start: str, end: str, length: int, limit: int) -> str:
+    kept = limit // 3
+    return f"{start[: limit - kept]} … ({length} characters) … {end[-kept:]}"
+
+
+def _spellings(secret: str) -> set[str]:
+    """How ``secret`` may be quoted; none where it is too short to be looked for."""
+    if len(secret) < MIN_SECRET_CHARACTERS:
+        return set()
+    return {secret, quote(secret, safe=""), _in_json(secret)}
 
 
 def _in_json(text: str) -> str:

@@ -102,18 +102,19 @@ class Server(AgentServer):
         await super()._update_worker_status()
         if self._previous_status != before and self._previous_status == WorkerStatus.WS_FULL:
             logger.warning(
-                "the worker is full (%s): LiveKit offers it no calls, and drops those for which"
-                " there is no other worker",
+                "the worker is full: LiveKit offers it no calls, and drops those for which there is"
+                " no other worker. %s",
                 self._why_refused(),
             )
 
     def _why_refused(self) -> str:
         calls = f"{len(self.active_jobs)} calls"
         if self.draining:
-            return f"the worker is draining, with {calls} left"
+            return f"the worker is draining, with {calls} left. Another worker has to take it"
         threshold = ServerEnvOption.getvalue(self._load_threshold, self._devmode)
         load = self._get_effective_load()
-        return f"{calls}, load {load:.2f}, no more are taken from {threshold:.2f} on"
+        limit = f"{calls}, load {load:.2f}, no more are taken from {threshold:.2f} on"
+        return f"{limit}. Start another worker, or give this one more CPU"
 
     async def _update_job_status(self, proc: JobExecutor) -> None:
         """Upstream's own report of a job to the server, which it makes of every process that has

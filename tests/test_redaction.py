@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent import redaction
-from agent.redaction import add_private, add_secret, bounded, bounded_detail, redact
+from agent.redaction import add_private, add_secret, bounded, bounded_detail, redact, redact_url
 
 KEY = 'a-key/with "odd" characters'
 INSTRUCTIONS = " ".join(
@@ -30,10 +30,31 @@ def _known(monkeypatch: pytest.MonkeyPatch) -> None:
         json.dumps(KEY)[1:-1],
         "a-key%2Fwith%20%22odd%22%20characters",
         "sk-proj-0123456789abcdefgh",
+        "ek_0123456789abcdef",
+        "0123456789abcdef0123456789abcdef",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
     ],
 )
 def test_redact_secret_in_any_spelling_is_hidden(quoted: str) -> None:
-    assert redact(f"Incorrect API key: {quoted}.") == "Incorrect API key: [secret]."
+    assert redact(f"Incorrect API key: {quoted}.") == "Incorrect API key: (hidden)."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "task-management",
+        "item_CxkTb2sVgLpR3m9QnW4aZ",
+        "room 'b3f1c2d4e5f64a7b8c9d0e1f2a3b4c5d'",
+        "gpt-4o-mini-realtime-preview-2024-12-17",
+    ],
+)
+def test_redact_words_and_ids_that_are_no_keys_stay(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_redact_user_name_and_password_of_a_url_are_hidden() -> None:
+    assert redact("no host at wss://me:pass/word@host/v1") == "no host at wss://(hidden)@host/v1"
+    assert redact_url("me:pass@host") == "(hidden)@host"
 
 
 def test_redact_quotation_of_instructions_is_hidden() -> None:
@@ -48,10 +69,11 @@ def test_short_secret_is_not_looked_for() -> None:
 
 
 def test_bounded_secret_across_the_cut_is_hidden() -> None:
-    shown = bounded("x" * 290 + KEY + "y" * 100_000)
+    shown = bounded("x" * 190 + KEY + "y" * 100_000 + KEY + "z" * 95)
     assert "a-key" not in shown
     assert len(shown) < 340
-    assert shown.endswith("(100317 characters)")
+    assert "(100339 characters)" in shown
+    assert "odd" not in shown
 
 
 def test_bounded_detail_of_any_value_is_small_and_valid_json() -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 from livekit import rtc
 
+from agent.redaction import shorten
+
 logger = logging.getLogger("agent.call")
 
 MAX_BYTES = 4096
 """Of one attribute. LiveKit allows a participant 64 KiB for all of them."""
 FLUSH_SECONDS = 1.0
-_STRING_LENGTHS = (1000, 300, 100, 30)
+_STRING_LENGTHS = (1500, 450, 150, 45)
 _MAX_MEMBERS = 50
 _MAX_DEPTH = 6
 
@@ -83,5 +85,4 @@ def _cut(value: Any, length: int, members: int, depth: int) -> Any:
         return [_cut(each, length, members, depth - 1) for each in value[:members]]
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = str(value)
-    return text if len(text) <= length else f"{text[:length]}…"
+    return shorten(str(value), length)

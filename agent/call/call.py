@@ -182,7 +182,8 @@ async def _caller(ctx: JobContext, within: float) -> rtc.RemoteParticipant | Non
     earlier = await _earlier_agent(ctx)
     if earlier is not None:
         logger.warning(
-            "two dispatches of '%s' in room '%s': '%s' was there first, this one leaves",
+            "two dispatches of '%s' in room '%s': '%s' was there first, this one leaves. Dispatch"
+            " the agent once, in the caller's token or by the API",
             *(ctx.job.agent_name, ctx.room.name, earlier),
         )
         ctx.shutdown("another agent of this name is in the room")
@@ -191,7 +192,11 @@ async def _caller(ctx: JobContext, within: float) -> rtc.RemoteParticipant | Non
         async with asyncio.timeout(within):
             return await ctx.wait_for_participant(kind=PERSON_KINDS)
     except TimeoutError:
-        logger.warning("no person joined room '%s' within %g s", ctx.room.name, within)
+        logger.warning(
+            "no person joined room '%s' within %g s. Dispatch the agent when the caller joins, or"
+            " give handle_call a longer caller_wait_seconds",
+            *(ctx.room.name, within),
+        )
     except RuntimeError:  # the room has closed
         pass
     ctx.shutdown("no caller came")

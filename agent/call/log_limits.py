@@ -39,6 +39,9 @@ _EVENT = "lk.pii.event"
 """Upstream's extra that holds a whole event."""
 _ALL_PASS = frozenset({"reconnected", "reply_lost", "connection_lost"})
 """Notices whose number the retry budget bounds."""
+_SUBJECTS = ("setting", "code", "param")
+"""Extras that say what a line of ours is about: the setting that a service did not take, the rule
+that an event breaks."""
 _CAUSED_BY_SERVICE = (APIError, RealtimeError, ServiceError, aiohttp.ClientError)
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -120,18 +123,20 @@ def _always_passes(record: logging.LogRecord) -> bool:
     """Whether ``record`` is of a kind whose number nobody else determines."""
     if record.name.startswith("agent") and record.levelno < logging.WARNING:
         return True
-    return _notice(record) in _ALL_PASS
+    return _notice(record) in _ALL_PASS or "attempt" in record.__dict__
 
 
 def _kind(record: logging.LogRecord, error: BaseException | None) -> Kind:
-    """What makes two lines alike: where they were written, by our own template or notice, or by
-    upstream of what error; and at last whether a service causes them."""
+    """What makes two lines alike: where they were written, by our own template or notice, about
+    which setting or rule, or by upstream of what error; and at last whether a service causes
+    them."""
     ours = record.msg if record.name.startswith("agent") else None
     args = record.args if isinstance(record.args, tuple) else ()
     status = next((each.status for each in args if isinstance(each, ServiceError)), None)
     return (
         *(record.pathname, record.lineno, record.levelno),
         *(ours, status, _notice(record), type(error)),
+        *(record.__dict__.get(key) for key in _SUBJECTS),
         _is_caused_by_service(record, error),
     )
 
@@ -141,6 +146,8 @@ def _notice(record: logging.LogRecord) -> str | None:
 
 
 def _is_caused_by_service(record: logging.LogRecord, error: BaseException | None) -> bool:
+    if _is_refusal(record):
+        return False
     if _ENGINE in record.pathname or record.name == _OURS:
         return True
     while error is not None:
@@ -149,6 +156,11 @@ def _is_caused_by_service(record: logging.LogRecord, error: BaseException | None
             return True
         error = error.__cause__
     return False
+
+
+def _is_refusal(record: logging.LogRecord) -> bool:
+    """Whether the worker has refused an event of its own side, which no service causes."""
+    return record.name == _OURS and "param" in record.__dict__
 
 
 def _is_raised_in_engine(error: BaseException) -> bool:

@@ -13,8 +13,8 @@ from agent.config.overrides import apply_metadata
 from agent.config.reference import help_text
 from agent.config.sources import ENV_FILES_SETTING
 from agent.config.validation import ConfigReport, check_settings
-from agent.masking import mask
 from agent.realtime.protocol.parameters import MODEL
+from agent.redaction import redact
 
 WRONG = 2
 
@@ -97,7 +97,7 @@ def _tell(report: ConfigReport) -> None:
     if not report.problems:
         settings = report.settings
         model = settings.session[MODEL] or "a model that REALTIME_MODEL does not name"
-        model = mask(str(model), report.secrets)
+        model = redact(str(model), report.secrets)
         print(f"All is well: {settings.service.dialect_name} ({settings.service.kind}), {model}.")
         print(json.dumps(_masked(report.session, report.secrets), indent=2))
 
@@ -110,7 +110,7 @@ def _notes(report: ConfigReport) -> list[str]:
 def _masked(value: Any, secrets: Collection[str]) -> Any:
     """``value``, of JSON, without what looks like a key in any of its strings."""
     if isinstance(value, str):
-        return mask(value, secrets)
+        return redact(value, secrets)
     if isinstance(value, dict):
         return {name: _masked(each, secrets) for name, each in value.items()}
     return [_masked(each, secrets) for each in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from agent.config.service import ServiceSettings
 from agent.config.settings import SECRETS, URLS, LiveKitSettings
 from agent.config.sources import SourcedValue, problem
 from agent.errors import Problem
-from agent.masking import mask_url
+from agent.redaction import redact_url
 
 _FALSE = {"0", "false", "no", "off"}
 _SERVICE_KEYS = tuple(name for name in SECRETS if not name.startswith("LIVEKIT_"))
@@ -98,12 +98,12 @@ def _malformed_urls(given: Mapping[str, SourcedValue]) -> Iterator[Problem]:
         url = given[setting]
         like = "wss://HOST" if setting == "LIVEKIT_URL" else "https://HOST"
         if not _is_url(url.text):
-            message = f"Invalid value for {setting}: '{mask_url(url.text)}' is not a URL."
-            summary = f"{setting}={mask_url(url.text)} is not a URL."
+            message = f"Invalid value for {setting}: '{redact_url(url.text)}' is not a URL."
+            summary = f"{setting}={redact_url(url.text)} is not a URL."
             found = problem(setting, url.source, message, f"Write {like}.")
             yield replace(found, summary=summary)
         elif "@" in urlsplit(url.text).netloc:
-            message = f"{setting} holds a user name or a password: '{mask_url(url.text)}'."
+            message = f"{setting} holds a user name or a password: '{redact_url(url.text)}'."
             fix = f"Write {like}, and put the key into the setting that is meant for it."
             yield problem(setting, url.source, message, fix)
 

@@ -16,6 +16,8 @@ class EnvFile:
     values: Mapping[str, str] = field(default_factory=dict)
     mistakes: tuple[str, ...] = ()
     """A sentence each. None quotes the file, whose values may be secrets."""
+    fix: str = "Correct the line, or remove it."
+    """What to do about each of them."""
 
 
 def read_env_file(path: Path, environ: Mapping[str, str]) -> EnvFile:
@@ -29,10 +31,12 @@ def read_env_file(path: Path, environ: Mapping[str, str]) -> EnvFile:
     except (FileNotFoundError, IsADirectoryError):
         return EnvFile()
     except OSError as error:
-        return EnvFile(mistakes=(f"{path.name} cannot be read: {error.strerror}.",))
+        message = f"{path.name} cannot be read: {error.strerror}."
+        return EnvFile(mistakes=(message,), fix="Let the worker's user read it, or name another.")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        return EnvFile(mistakes=(f"{path.name} is not UTF-8 text (line {line}).",))
+        message = f"{path.name} is not UTF-8 text (line {line})."
+        return EnvFile(mistakes=(message,), fix="Save the file as UTF-8.")
     mistakes = tuple(
         mistake
         for binding in parse_stream(io.StringIO(text))

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 
 from agent.config.sources import SourcedValue, problem
 from agent.errors import Problem
-from agent.masking import HIDDEN, mask, presentable, shorten
 from agent.realtime.protocol.dialects import Dialect
 from agent.realtime.protocol.parameters import MODEL, Finding, with_defaults
 from agent.realtime.protocol.rules.messages import plain
@@ -29,6 +28,7 @@ from agent.realtime.protocol.rules.value_types import (
     Text,
     Texts,
 )
+from agent.redaction import HIDDEN, bounded, presentable, shorten
 
 MAX_SHOWN = 40
 
@@ -117,7 +117,7 @@ def accepted_values(rule: Rule) -> str:
 def presentable_problem(problem: Problem, secrets: Collection[str], limit: int) -> Problem:
     """``problem`` as it may be shown: no secret in it, and no sentence of more than ``limit``
     characters."""
-    summary = shorten(mask(problem.summary, secrets), limit)
+    summary = bounded(problem.summary, limit, secrets)
     return replace(presentable(problem, secrets, limit), summary=summary)
 
 

@@ -48,6 +48,8 @@ MAX_LOGGED = 10
 
 SOURCE = "job metadata"
 FALLBACK = "The worker's own value is used."
+NO_OBJECT = 'Pass a JSON object such as {"session": {"voice": "marin"}}. ' + FALLBACK
+"""What to do about metadata of which nothing can be used."""
 
 _SWITCH_OFF = "turn_detection.type"
 _GROUPS = ("turn_detection", "transcription", "noise_reduction")
@@ -135,20 +137,20 @@ def _read(metadata: str, problems: list[Problem]) -> dict[str, Any]:
         return {}
     if len(metadata) > MAX_METADATA_CHARACTERS:
         length = f"{len(metadata)} characters; at most {MAX_METADATA_CHARACTERS} are read."
-        problems.append(problem("", SOURCE, f"The job's metadata has {length}", FALLBACK))
+        problems.append(problem("", SOURCE, f"The job's metadata has {length}", NO_OBJECT))
         return {}
     try:
         value = json.loads(metadata, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError) as error:
-        problems.append(problem("", SOURCE, f"The job's metadata is no JSON: {error}.", FALLBACK))
+        problems.append(problem("", SOURCE, f"The job's metadata is no JSON: {error}.", NO_OBJECT))
         return {}
     if not is_unicode(value):
         message = f"The job's metadata cannot be sent on. {LONE_SURROGATE}"
-        problems.append(problem("", SOURCE, message, FALLBACK))
+        problems.append(problem("", SOURCE, message, NO_OBJECT))
         return {}
     if not isinstance(value, dict):
         message = f"The job's metadata is {kind_of(value)}, not an object."
-        problems.append(problem("", SOURCE, message, FALLBACK))
+        problems.append(problem("", SOURCE, message, NO_OBJECT))
         return {}
     for key in value:
         if key not in _RESERVED:
@@ -166,7 +168,7 @@ def _session(value: dict[str, Any], problems: list[Problem]) -> dict[str, Any]:
     if isinstance(session, dict):
         return session
     message = f"'session' in the job's metadata is {kind_of(session)}, not an object."
-    problems.append(problem("", SOURCE, message, FALLBACK))
+    problems.append(problem("", SOURCE, message, NO_OBJECT))
     return {}
 
 
@@ -187,11 +189,13 @@ def _parameters(
                 yield from _parameters(value, problems, path)
             else:
                 violation = wrong_type(f"session.{path}", "an object", value)
-                problems.append(Problem(violation, "", SOURCE, FALLBACK))
+                fix = f"Put the parameters of '{path}' in an object. {FALLBACK}"
+                problems.append(Problem(violation, "", SOURCE, fix))
         elif path == "type":
             if value != "realtime":
                 violation = unsupported("session.type", plain(value), ["realtime"])
-                problems.append(Problem(violation, "", SOURCE, FALLBACK))
+                fix = f"Remove 'type'. {FALLBACK}"
+                problems.append(Problem(violation, "", SOURCE, fix))
         elif parameter is not None and parameter.name in OVERRIDABLE:
             yield parameter.name, value
         elif parameter is not None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agent.config.env_files import read_env_file
 from agent.errors import Problem, Violation
-from agent.masking import HIDDEN, mask
 from agent.realtime.protocol.rules.checker import is_encodable
+from agent.redaction import HIDDEN, redact
 
 ENV_FILES = (".env", ".env.local")
 ENV_FILES_SETTING = "AGENT_ENV_FILE"
@@ -40,10 +40,7 @@ def read_layers(
     for file in files:
         read = read_env_file(directory / file, environ)
         given.update({name: SourcedValue(text, file) for name, text in read.values.items()})
-        problems += [
-            problem("", file, message, "Correct the file, or remove the line.")
-            for message in read.mistakes
-        ]
+        problems += [problem("", file, message, read.fix) for message in read.mistakes]
     given.update({name: SourcedValue(text, "environment") for name, text in environ.items()})
     return {name: value for name, value in given.items() if value.text != ""}
 
@@ -102,7 +99,7 @@ def take_out_undecodable(given: dict[str, SourcedValue], names: Iterable[str]) -
 def _shown_path(path: str) -> str:
     """``path``, unless it could be a secret that somebody took the setting to be for."""
     if "/" in path and (path.startswith("/") or Path(path).parent.is_dir()):
-        return mask(path)
+        return redact(path)
     return HIDDEN
 
 

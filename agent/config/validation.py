@@ -21,11 +21,11 @@ from agent.config.reading import GivenValues, build_settings, read_given
 from agent.config.settings import SECRETS, Settings
 from agent.config.sources import problem
 from agent.errors import LocalError, Problem, SettingsError
-from agent.masking import mask, shorten
 from agent.realtime.protocol.dialects import to_service
 from agent.realtime.protocol.parameters import MODEL, deprecation_warnings, findings
 from agent.realtime.protocol.rules.models import TRANSCRIPTION_MODELS
 from agent.realtime.protocol.rules.session import FLAT_VOICES, GA_VOICES
+from agent.redaction import bounded
 from agent.voice.greeting import load_greeting
 
 MAX_MESSAGE_CHARACTERS = 1000
@@ -99,9 +99,7 @@ def _without_secrets(report: ConfigReport, given: GivenValues) -> ConfigReport:
     report.problems = [
         presentable_problem(each, secrets, MAX_MESSAGE_CHARACTERS) for each in report.problems
     ]
-    report.warnings = [
-        shorten(mask(each, secrets), MAX_MESSAGE_CHARACTERS) for each in report.warnings
-    ]
+    report.warnings = [bounded(each, MAX_MESSAGE_CHARACTERS, secrets) for each in report.warnings]
     report.secrets = secrets
     return report
 

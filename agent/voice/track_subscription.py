@@ -25,6 +25,7 @@ async def wait_for_subscriber(session: AgentSession[None]) -> None:
     if room_io.subscribed_fut is None:
         return
     _outlive_interruptions(session)
+    logger.debug("waiting for a subscriber to the agent's track")
     ended = asyncio.get_running_loop().create_future()
 
     def on_close(_: CloseEvent) -> None:

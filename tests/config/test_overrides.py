@@ -222,3 +222,22 @@ def test_a_problem_shows_no_key_of_the_workers(tmp_path: Path) -> None:
         (problem,) = apply_metadata(session(voice=key), settings).problems
         assert key not in str(problem)
         assert "(hidden)" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fix"),
+    [
+        ("[1]", "Pass a JSON object"),
+        ("{", "Pass a JSON object"),
+        ('{"session": 1}', "Pass a JSON object"),
+        ('{"session": {"audio": "x"}}', "Put the parameters of 'audio' in an object."),
+        ('{"session": {"type": "transcription"}}', "Remove 'type'."),
+    ],
+)
+def test_problem_of_metadata_without_a_parameter_says_what_to_change(
+    metadata: str, fix: str, tmp_path: Path
+) -> None:
+    settings = read_settings({"OPENAI_API_KEY": "sk-1"}, tmp_path)
+    (problem,) = apply_metadata(metadata, settings).problems
+    assert problem.setting == ""
+    assert problem.fix.startswith(fix)

@@ -251,8 +251,11 @@ def test_a_persona_without_instructions_is_a_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"AGENT_WELCOME=caf\xe9\n", ".env is not UTF-8 text (line 1)"),
-        (b"A=1\nREALTIME_VOICE='ash\n", "Line 2 cannot be read"),
+        (b"AGENT_WELCOME=caf\xe9\n", ".env is not UTF-8 text (line 1). Save the file as UTF-8."),
+        (
+            b"A=1\nREALTIME_VOICE='ash\n",
+            "a quote is not closed. Correct the line",
+        ),
         (b"A=1\n\nREALTIME_VOICE: ash\n", "Line 3 cannot be read"),
         (b"REALTIME_VOICE\n", "Line 1 names REALTIME_VOICE and gives it no value"),
     ],

@@ -8,14 +8,16 @@ import secrets
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from livekit import api, rtc
+from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.remote_session import RemoteSession
+from livekit.protocol.agent_pb import agent_session as agent_pb
 
 from agent.cli.call import place_call, spoken
 from agent.errors import LiveKitError
@@ -50,16 +52,47 @@ def attributes_heard(caller: Caller) -> dict[str, str]:
 
 
 async def test_remote_control_of_a_call_is_not_answered(worker: Worker) -> None:
-    async with worker.called() as caller:
+    room = f"remote-{secrets.token_hex(3)}"
+    async with worker.called(room) as caller:
         assert await caller.speech_after(caller.joined_at, 10)
-        remote = RemoteSession.from_room(caller.room, agent_identity=caller.agent_identity() or "")
-        await remote.start()
-        try:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(1.5):
-                    await remote.get_agent_info()
-        finally:
-            await remote.aclose()
+        async with plain_agent(worker.livekit, room):
+            # The same request is answered by a session that hosts remote control.
+            assert (await agent_info(caller.room, "plain")).instructions == "Answer anybody."
+        with pytest.raises(TimeoutError):
+            await agent_info(caller.room, caller.agent_identity() or "")
+
+
+async def agent_info(
+    room: rtc.Room, identity: str
+) -> agent_pb.SessionResponse.GetAgentInfoResponse:
+    """What the agent ``identity`` tells of itself to a participant of ``room``."""
+    remote = RemoteSession.from_room(room, agent_identity=identity)
+    await remote.start()
+    try:
+        async with asyncio.timeout(2):
+            return await remote.get_agent_info()
+    finally:
+        await remote.aclose()
+
+
+@asynccontextmanager
+async def plain_agent(livekit: LiveKitAddress, room_name: str) -> AsyncIterator[None]:
+    """A session of livekit-agents in the room, with its remote control on as by default."""
+    token = (
+        api.AccessToken(livekit.api_key, livekit.api_secret)
+        .with_identity("plain")
+        .with_kind("agent")
+        .with_grants(api.VideoGrants(room_join=True, room=room_name, agent=True))
+    )
+    room: rtc.Room = rtc.Room()
+    await room.connect(livekit.url, token.to_jwt())
+    session: AgentSession[None] = AgentSession()
+    try:
+        await session.start(Agent(instructions="Answer anybody."), room=room, record=False)
+        yield
+    finally:
+        await session.aclose()
+        await room.disconnect()
 
 
 async def test_second_tab_with_the_same_identity_goes_on_with_the_call(worker: Worker) -> None:
@@ -262,10 +295,9 @@ async def test_full_worker_says_why_it_takes_no_call(
 
 async def test_call_that_ends_before_anybody_subscribes_is_no_failure(worker: Worker) -> None:
     room = f"brief-{secrets.token_hex(3)}"
-    async with worker.called(room, listens=False) as caller:
-        while caller.agent_identity() is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.5)
+    worker.lines.clear()
+    async with worker.called(room, listens=False):
+        await worker.until("waiting for a subscriber to the agent's track")
         worker.lines.clear()
     began = time.monotonic()
     await worker.until("process exiting", 20)

@@ -12,9 +12,10 @@ from agent.realtime.connection import retry_budget
 from agent.realtime.connection.endpoint import Endpoint
 from agent.realtime.connection.retry_budget import RetryBudget
 from agent.realtime.connection.service_target import ServiceTarget
-from agent.realtime.connection.websocket import ServiceWebSocket, brief
+from agent.realtime.connection.websocket import MAX_REASON, ServiceWebSocket
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
+from agent.redaction import one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -30,6 +31,8 @@ model)."""
 
 FATAL_CLOSE = 4000
 """Stands for an error event that says as much while the connection is still open."""
+KEY_REFUSED = frozenset({401, 3000, FATAL_CLOSE})
+"""Of these, those that may be about the key: not fatal where its file has changed since."""
 _FATAL_ERRORS = frozenset(
     {
         "insufficient_quota",
@@ -75,6 +78,10 @@ class Connector:
     def has_fallback(self) -> bool:
         return bool(self._fallbacks)
 
+    def is_key_outdated(self) -> bool:
+        """Whether the next attempt would show another key than the last one did."""
+        return self.target.endpoint.credential.is_outdated()
+
     async def connect(self) -> ServiceWebSocket:
         """A connection by the way that there is. Raises ``ServiceError`` when there is none."""
         self._budget.begin(time.monotonic())
@@ -106,9 +113,11 @@ class Connector:
         when there is no way left."""
         now = time.monotonic()
         self._budget.on_failure(now)
-        logger.warning("%s", error)
+        logger.warning("%s", error, extra={"attempt": self._budget.attempts})
         gone: ServiceError | None = None
-        if error.status in FATAL_STATUS:
+        if error.status in FATAL_STATUS and not (
+            error.status in KEY_REFUSED and self.is_key_outdated()
+        ):
             gone = error
         elif reason := self._budget.exhausted_reason(now):
             gone = ServiceError(
@@ -120,7 +129,7 @@ class Connector:
             raise gone
         logger.error("%s; taking the next way", gone)
         self.target, *self._fallbacks = self._fallbacks
-        self._budget = self._budget.for_the_next_way()
+        self._budget = self._budget.for_fallback()
 
     def on_session_ready(self) -> None:
         """The service has taken the session's settings."""
@@ -142,5 +151,5 @@ def fatal_error_message(event: Event) -> str:
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
     if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
-        return brief(str(error.get("message")))
+        return one_line(str(error.get("message")), MAX_REASON)
     return ""

@@ -27,6 +27,10 @@ class Credential(Protocol):
         """For a connection to ``host`` that is made now. Raises ``ServiceError`` where there is
         nothing to show."""
 
+    def is_outdated(self) -> bool:
+        """Whether a connection that is made now would be shown something else than the last one,
+        since somebody has changed it meanwhile."""
+
 
 @dataclass(slots=True)
 class ApiKey:
@@ -40,7 +44,7 @@ class ApiKey:
     async def headers(self, host: str) -> Mapping[str, str]:
         if self.file is not None:
             try:
-                read = (await asyncio.to_thread(self.file.read_text, encoding="utf-8")).strip()
+                read = await asyncio.to_thread(_read_key, self.file)
             except (OSError, UnicodeDecodeError) as error:
                 logger.warning("the key that was read last goes to %s: %s", host, error)
             else:
@@ -51,6 +55,19 @@ class ApiKey:
                         "the key that was read last goes to %s: %s is empty", host, self.file
                     )
         return {"api-key": self.key} if self.azure else {"Authorization": f"Bearer {self.key}"}
+
+    def is_outdated(self) -> bool:
+        """Read the file again: it may have been half written when it was read last."""
+        if self.file is None:
+            return False
+        try:
+            return _read_key(self.file) not in ("", self.key)
+        except (OSError, UnicodeDecodeError):
+            return False
+
+
+def _read_key(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,9 @@ class EntraToken:
         except AzureError as error:
             raise _no_token(host, error) from error
         return {"Authorization": f"Bearer {token.token}"}
+
+    def is_outdated(self) -> bool:
+        return False
 
 
 @cache

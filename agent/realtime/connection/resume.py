@@ -12,19 +12,20 @@ from agent.errors import ServiceError, Violation
 from agent.realtime.connection.connector import Connector, open_websocket
 from agent.realtime.connection.service_connection import OWN_EVENT, ServiceConnection
 from agent.realtime.connection.service_target import ServiceTarget
-from agent.realtime.connection.websocket import Closed, brief
+from agent.realtime.connection.websocket import MAX_REASON, Closed
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.conversation_history import ConversationHistory
+from agent.realtime.state.refusals import refused_update
 from agent.realtime.state.session_settings import (
     CONFIRM_SECONDS,
     SILENT,
     SPEAK_SECONDS,
     TRIES,
     SessionSettings,
-    is_refusal,
 )
 from agent.realtime.validation.preconditions import ROOT
+from agent.redaction import one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -151,8 +152,8 @@ class SessionResumer:
                 self._settings.service_confirms = leg.confirmed = True
                 return None
             error = as_object(event.get("error"))
-            if event.get("type") == "error" and is_refusal(error, event_id):
-                return brief(str(error.get("message")))
+            if event.get("type") == "error" and refused_update(error, [event_id]):
+                return one_line(str(error.get("message")), MAX_REASON)
 
     def _patience(self, leg: ServiceConnection, asked_at: float) -> float:
         """Until when to wait for an answer."""

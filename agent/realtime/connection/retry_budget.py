@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 ATTEMPTS = 20
-"""Connections lost and connections refused in one call, together."""
+"""Connections lost and connections refused by one service in one call, together."""
 OUTAGE_SECONDS = 8.0
 """Of one outage: a caller who hears nothing for longer hangs up."""
 TOTAL_SECONDS = 30.0
-"""Of all outages of a call."""
+"""Of all outages of one service in a call."""
 STEADY_SECONDS = 5.0
 """A connection that held for so long ends an outage; one that is lost sooner was part of it, and
 neither its time without a connection nor its pauses begin anew."""
@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 
 
 class RetryBudget:
-    """One for each way of a call. A connection counts as had once the service has taken its
+    """One for each service of a call. A connection counts as had once the service has taken its
     settings."""
 
     def __init__(
@@ -95,8 +95,12 @@ class RetryBudget:
         pause = longest * self._random.uniform(0.5, 1.0)
         return max(0.0, min(pause, self.left(now) - LAST_ATTEMPT_SECONDS))
 
-    def for_the_next_way(self) -> RetryBudget:
-        """With all attempts, while the outage goes on."""
+    def for_fallback(self) -> RetryBudget:
+        """The budget of the service that takes over while this outage goes on.
+
+        It has all its attempts and its total time: a first service that has spent its own is a
+        reason to take the fallback, not to give it none.
+        """
         budget = RetryBudget(self._random)
         budget._outage, budget._outage_began = self._outage, self._outage_began
         return budget

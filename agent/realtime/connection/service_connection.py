@@ -17,7 +17,7 @@ from typing import Any
 
 from agent.errors import Violation
 from agent.realtime.connection.service_target import ServiceTarget
-from agent.realtime.connection.websocket import Closed, ServiceWebSocket
+from agent.realtime.connection.websocket import MAX_REASON, Closed, ServiceWebSocket
 from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event, to_ga, to_service
 from agent.realtime.protocol.event_json import parse, serialise
@@ -26,6 +26,7 @@ from agent.realtime.state.settings_comparison import SettingDifference, Settings
 from agent.realtime.validation import preconditions
 from agent.realtime.validation.guard import Guard
 from agent.realtime.validation.response_queue import ResponseQueue
+from agent.redaction import bounded
 
 logger = logging.getLogger("agent.realtime")
 
@@ -172,7 +173,7 @@ class ServiceConnection:
         nobody's business."""
         event = parse(frame)
         if isinstance(event, Violation) or not isinstance(event.get("type"), str):
-            logger.warning("%s sent what is no event: %.200s", self.host, frame)
+            logger.warning("%s sent what is no event: %s", self.host, bounded(frame, MAX_REASON))
             return None
         self.last_received_at = time.monotonic()
         if self._dialect.flat:

@@ -15,7 +15,7 @@ import aiohttp
 from agent.errors import ServiceError
 from agent.realtime.connection.endpoint import Endpoint
 from agent.realtime.connection.io_loop import io_loop
-from agent.redaction import add_secret
+from agent.redaction import add_secret, one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -25,7 +25,7 @@ half as long again the socket counts as dead; upstream never asks (1.8.9, defect
 UNREAD_SECONDS = 15.0
 """A service that sends, but has answered no ping for this long, does not read what it is sent: the
 connection is closed. It is this long because a single-threaded server may not read while it
-produces an answer."""
+produces an answer. A ping has ``HEARTBEAT_SECONDS`` less than this for its answer, at worst."""
 CLOSE_SECONDS = 1.0
 """How long a service may take to answer a close before its socket is shut down."""
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -40,7 +40,7 @@ MAX_LARGE_VALUES = 20_000
 
 
 MAX_REASON = 200
-"""Characters told of what a service says of a failure."""
+"""Characters told of what a service, or aiohttp, which quotes it, says of a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,9 @@ class ServiceWebSocket:
         self._sending: asyncio.Task[None] | None = None
         self._reason = ""
         """Why the connection ended, where the service did not say."""
-        self._pinged_at: float | None = None
-        """When the oldest ping without a pong was sent, by ``time.monotonic``."""
+        self._awaits_pong = False
+        self._answered_at = time.monotonic()
+        """When the service last showed that it reads: by a pong, or by accepting the connection."""
         self._dropped = 0
         self._tcp = socket.get_extra_info("socket")
         loop = asyncio.get_running_loop()
@@ -169,7 +170,7 @@ class ServiceWebSocket:
                     case aiohttp.WSMsgType.PING:
                         await self._socket.pong(message.data)
                     case aiohttp.WSMsgType.PONG:
-                        self._pinged_at = None
+                        self._awaits_pong, self._answered_at = False, time.monotonic()
                     case aiohttp.WSMsgType.ERROR:
                         self._reason = self._reason or str(message.data)
         except (ConnectionError, aiohttp.ClientError) as error:  # the pong could not be sent
@@ -194,17 +195,16 @@ class ServiceWebSocket:
         """Notice a service that sends but does not read. aiohttp's heartbeat, which takes any
         frame for a sign of life, notices one that is silent."""
         with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-            while True:
-                await asyncio.sleep(HEARTBEAT_SECONDS)
-                if self._pinged_at is None:
-                    self._pinged_at = time.monotonic()
+            while (left := self._answered_at + UNREAD_SECONDS - time.monotonic()) > 0:
+                await asyncio.sleep(min(HEARTBEAT_SECONDS, left))
+                if not self._awaits_pong:
+                    self._awaits_pong = True
+                    # It waits where the service has not read what was sent before.
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(UNREAD_SECONDS):
+                        async with asyncio.timeout(max(0.0, left - HEARTBEAT_SECONDS)):
                             await self._socket.ping()
-                elif time.monotonic() - self._pinged_at >= UNREAD_SECONDS:
-                    self._reason = f"it has read nothing for {UNREAD_SECONDS:g} s"
-                    self._shut_down()
-                    return
+            self._reason = f"it has read nothing for {UNREAD_SECONDS:g} s"
+            self._shut_down()
 
     async def _close(self) -> None:
         try:
@@ -271,14 +271,10 @@ async def _connect(
         raise ServiceError(endpoint.host, f"no connection within {timeout_seconds:.2g} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         # A ValueError: the address or a header cannot be sent at all.
-        raise ServiceError(endpoint.host, brief(str(error) or type(error).__name__)) from error
+        raise ServiceError(
+            endpoint.host, one_line(str(error) or type(error).__name__, MAX_REASON)
+        ) from error
     return ServiceWebSocket(socket, inbox, endpoint.host)
-
-
-def brief(text: str) -> str:
-    """``text`` of a service or of aiohttp, which quotes what a server answered, in a line."""
-    text = " ".join(text[: 4 * MAX_REASON].split())
-    return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} …"
 
 
 _CLOSING: set[asyncio.Task[None]] = set()

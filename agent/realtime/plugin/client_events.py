@@ -207,7 +207,8 @@ class ClientEventPath:
             self._plugin_queue.put(deleted)
 
     def _refuse(self, event: Event, violation: Violation) -> None:
-        logger.error("not sent: %s", violation.message)
+        rule = {"code": violation.code, "param": violation.param}
+        logger.error("not sent: %s", violation.message, extra=rule)
         self._plugin_queue.put(error_event(violation, event))
 
 

@@ -41,7 +41,7 @@ _WITH_ITEMS = frozenset(
 
 
 class EventFilter:
-    """One connection's."""
+    """The state of one call; what tells events that come twice, of one connection."""
 
     def __init__(self) -> None:
         self._recent: OrderedDict[str, int] = OrderedDict()
@@ -60,6 +60,11 @@ class EventFilter:
     def response(self) -> str | None:
         """The response in the default conversation that is in flight for the plugin."""
         return self._responses.active
+
+    def on_connection_lost(self) -> None:
+        """Begin anew with event ids: another connection may number its events from 1."""
+        self._recent.clear()
+        self._has_unique_ids, self._doubled, self._last = True, False, {}
 
     def should_forward(self, event: Event) -> bool:
         """Whether the engine may have ``event``; ``reason`` is then why not."""

@@ -15,7 +15,6 @@ from livekit.plugins import openai
 from openai.types.realtime import AudioTranscription
 
 from agent.errors import Violation
-from agent.masking import mask, shorten
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.client_events import CALLER_SPEECH
 from agent.realtime.plugin.http_session import PluginHTTPSession
@@ -37,6 +36,7 @@ from agent.realtime.protocol.parameters import (
     with_changes,
 )
 from agent.realtime.validation.completion import PLACEHOLDER_MODEL
+from agent.redaction import bounded
 
 logger = logging.getLogger("agent.realtime")
 
@@ -45,7 +45,6 @@ _NO_KEY = "the wire holds the key"
 _NO_URL = "http://wire.invalid/v1"
 _SOME_VOICE = "marin"
 MAX_LOGGED = 3
-MAX_MESSAGE_CHARACTERS = 300
 CONNECT_SECONDS = 60.0
 """The engine's patience with the wire, which has a shorter one."""
 
@@ -94,7 +93,7 @@ class RealtimeSession(openai.realtime.RealtimeSession):
         if violations:
             # The engine makes such changes too, and does not look at what is returned.
             for each in violations[:MAX_LOGGED]:
-                message = shorten(mask(each.message), MAX_MESSAGE_CHARACTERS)
+                message = bounded(each.message)
                 logger.warning("a change of the session is refused: %s", message)
             return violations
         own = {

@@ -143,7 +143,11 @@ class ResponseMonitor:
             case "response.output_text.delta" | "response.output_audio_transcript.delta":
                 self._output.add("text")
             case "response.output_item.added" | "response.output_item.done":
-                if _get(event, "item", "type") not in (None, "message"):
+                kind = _get(event, "item", "type")
+                # The engine runs a function once its call is complete; a repeated call, which it
+                # has run already, is announced and never completed here.
+                is_begun = kind == "function_call" and event["type"].endswith(".added")
+                if kind not in (None, "message") and not is_begun:
                     self._output.add("call")
 
 

@@ -34,6 +34,10 @@ class WholeSamples:
             self._odd.clear()
         return event
 
+    def forget(self) -> None:
+        """Drop the halves: the connection that would bring the rest is gone."""
+        self._odd.clear()
+
     def _delta(self, event: Event, item_id: str, delta: str) -> Event | None:
         if item_id not in self._odd and decoded_bytes(delta) % _SAMPLE_BYTES == 0:
             return event

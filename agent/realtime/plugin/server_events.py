@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from agent.errors import ServiceError, describe
 from agent.realtime.connection.connector import FATAL_CLOSE, Connector, fatal_error_message
 from agent.realtime.connection.service_connection import ServiceConnection
-from agent.realtime.connection.websocket import Closed, brief
+from agent.realtime.connection.websocket import MAX_REASON, Closed
 from agent.realtime.plugin.client_events import ClientEventPath
 from agent.realtime.plugin.event_filter import EventFilter
 from agent.realtime.plugin.flood_limit import DroppedEvents, FloodLimit
@@ -27,6 +27,7 @@ from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.response_tracker import cancelled_response_done
+from agent.redaction import bounded, one_line
 
 logger = logging.getLogger("agent.realtime")
 
@@ -68,8 +69,8 @@ class ServerEventPipeline:
             return self._handle(connection, frame)
         except Exception as error:
             logger.error(
-                "an event of %s could not be taken: %s: %.200s",
-                *(connection.host, describe(error), frame),
+                "an event of %s could not be taken: %s: %s",
+                *(connection.host, describe(error), bounded(frame, MAX_REASON)),
             )
             return None
 
@@ -77,10 +78,12 @@ class ServerEventPipeline:
         """Forget the connection's responses. ``events`` end for the plugin what the connection
         has begun."""
         self._repair.forget()
+        self._whole_samples.forget()
         self._stop_quiet_timer()
         for event in events:
             if self._event_filter.should_forward(event):
                 self._plugin_queue.put(event)
+        self._event_filter.on_connection_lost()
 
     def close(self, host: str) -> None:
         """Log the totals of what the plugin did not get from the service at ``host``."""
@@ -97,10 +100,10 @@ class ServerEventPipeline:
             return None
         event, text = read
         if reason := fatal_error_message(event):
-            if self._connector.has_fallback:
+            if self._connector.has_fallback or self._connector.is_key_outdated():
                 return Closed(FATAL_CLOSE, reason)
             # The plugin closes the connection when it gets the event itself.
-            error = ServiceError(connection.host, reason)
+            error = str(ServiceError(connection.host, reason))
             self._notices.publish_connection_lost(error, connection.host)
         if _is_internal_error(event):
             logger.warning("%s: %s", connection.host, event["error"].get("message"))
@@ -117,7 +120,8 @@ class ServerEventPipeline:
 
     def _resend_initial_settings(self, connection: ServiceConnection, refusal: Event) -> None:
         logger.warning(
-            "%s refused the session's settings: %.500s", connection.host, refusal["error"]
+            "%s refused the session's settings: %s",
+            *(connection.host, bounded(str(refusal["error"]))),
         )
         connection.on_server_event(refusal)
         self._settings.on_server_event(refusal)
@@ -126,7 +130,7 @@ class ServerEventPipeline:
     def _on_settings_refused(self, connection: ServiceConnection, refusal: Event) -> Closed | None:
         """The service refuses the settings for good. Returns ``Closed`` if there is another
         service, which may accept them."""
-        reason = brief(str(refusal["error"].get("message")))
+        reason = one_line(str(refusal["error"].get("message")), MAX_REASON)
         if self._connector.has_fallback:
             return Closed(FATAL_CLOSE, f"it refuses the session's settings: {reason}")
         self._on_session_ready()

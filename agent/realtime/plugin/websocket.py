@@ -156,11 +156,11 @@ class PluginWebSocket:
                 else:
                     connections.roll_over_if_due()
         except ServiceError as error:
-            self._notices.publish_connection_lost(error, connections.current.host)
+            logger.error("%s", error)
+            self._notices.publish_connection_lost(str(error), connections.current.host)
         except Exception as error:
             host = connections.current.host
             logger.exception("the connection to %s ends: a defect of this worker", host)
-            notice = Notice("connection_lost", {"reason": repr(error)}, logging.ERROR)
-            self._notices.publish(notice, host)
+            self._notices.publish_connection_lost(repr(error), host)
         finally:
             self._plugin_queue.end()

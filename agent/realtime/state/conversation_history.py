@@ -33,13 +33,13 @@ class HistoryItem:
     """An item of the conversation."""
 
     body: dict[str, Any]
-    text: str = ""
-    """The agent's words, as far as they came."""
+    text_length: int = 0
+    """In characters."""
     heard_text: str | None = None
     """What the caller heard of them, where that is known to be less."""
     audio_ms: float = 0.0
     progress: list[tuple[float, int]] = field(default_factory=list)
-    """How many letters of ``said`` had come, by milliseconds of its audio."""
+    """How many characters of ``text`` had come, by milliseconds of its audio."""
     audio: Sequence[AudioChunk] = ()
     """The caller's audio, until there is a transcript of it."""
     transcript: str | None = None
@@ -49,6 +49,23 @@ class HistoryItem:
     """Nothing of it is still to come."""
     is_generated: bool = False
     """By the model, in this call."""
+    _text_pieces: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The agent's words, as far as they came."""
+        if len(self._text_pieces) > 1:
+            self._text_pieces = ["".join(self._text_pieces)]
+        return self._text_pieces[0] if self._text_pieces else ""
+
+    def append_text(self, delta: str) -> None:
+        """Add ``delta`` to the words, at the same cost however long they are."""
+        self._text_pieces.append(delta)
+        self.text_length += len(delta)
+
+    def replace_text(self, text: str) -> None:
+        """Set the words to ``text``, which the service has sent whole."""
+        self._text_pieces, self.text_length = [text], len(text)
 
 
 class ConversationHistory:
@@ -92,18 +109,19 @@ class ConversationHistory:
             return
         match kind:
             case "response.output_audio_transcript.delta" | "response.output_text.delta":
-                known.text += _text(event.get("delta"))
+                known.append_text(_text(event.get("delta")))
             case "response.output_audio.delta":
                 size = decoded_bytes(_text(event.get("delta")))
                 known.audio_ms += PLUGIN_FORMAT.duration_ms(size)
-                known.progress.append((known.audio_ms, len(known.text)))
+                known.progress.append((known.audio_ms, known.text_length))
             case "conversation.item.input_audio_transcription.completed":
                 known.transcript = _text(event.get("transcript"))
                 known.audio, known.awaits_transcript = (), False
             case "conversation.item.input_audio_transcription.failed":
                 known.awaits_transcript = False
             case _ if kind in _AGENTS_TEXT:
-                known.text = _text(event.get(_AGENTS_TEXT[kind])) or known.text
+                if whole := _text(event.get(_AGENTS_TEXT[kind])):
+                    known.replace_text(whole)
 
     def record_playback(self, item_id: str, text: str) -> None:
         """Of the agent's item, ``text`` is what was played to the caller."""
@@ -132,7 +150,7 @@ class ConversationHistory:
     def has_begun(self, item_id: str) -> bool:
         """Whether any word or sound of the agent's item has come."""
         past = self._items.get(item_id)
-        return past is not None and bool(past.text or past.audio_ms)
+        return past is not None and bool(past.text_length or past.audio_ms)
 
     def is_complete_call(self, item_id: str) -> bool:
         """Whether the item is the call of a tool, with all its arguments."""

@@ -13,6 +13,7 @@ from typing import Any
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.pending_updates import PendingUpdates
+from agent.realtime.state.refusals import refused_update
 
 SPEAK_SECONDS = 5.0
 """How long a service that has accepted a connection may send nothing on it."""
@@ -79,7 +80,7 @@ class SessionSettings:
         error = event.get("error")
         if self.is_ready or self.initial_update is None or not isinstance(error, dict):
             return None
-        if not is_refusal(error, self._initial_event_id):
+        if refused_update(error, [self._initial_event_id]) is None:
             return None
         self._initial_refusals += 1
         return {**event, "error": {**error, "event_id": self._initial_event_id}}
@@ -129,13 +130,6 @@ class SessionSettings:
             if not _contradicts(got, asked):
                 self._pending.drop_oldest(place)
                 return
-
-
-def is_refusal(error: dict[str, Any], event_id: Any) -> bool:
-    """Whether ``error`` refuses the update of this id, which is the oldest without an answer."""
-    if error.get("event_id") is None:
-        return error.get("type") == "invalid_request_error"
-    return bool(error["event_id"] == event_id)
 
 
 _NESTED = frozenset({"audio", "input", "output"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 from azure.identity import CredentialUnavailableError
+from livekit.agents import APIConnectionError
 
 from agent.errors import ServiceError
 from agent.realtime.connection import credentials
@@ -53,6 +55,58 @@ async def test_a_key_that_was_rotated_is_taken_at_the_next_connection(tmp_path: 
         await wire.close()
     sent = [headers["Authorization"] for headers in service.headers]
     assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-2", "Bearer sk-2"]
+
+
+async def test_key_that_was_read_half_written_is_read_again_after_a_401(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-ha")
+    async with RecordingService(status=401) as service:
+        endpoint = service.endpoint(OPENAI_GA, RotatedMeanwhile("sk-0", file=file))
+        session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))])
+        connecting = asyncio.create_task(session.ws_connect(""))
+        while not service.headers:  # noqa: ASYNC110 - it tells nobody of a refusal
+            await asyncio.sleep(0)
+        service.refuse(None)
+        await (await connecting).close()
+    sent = [headers["Authorization"] for headers in service.headers]
+    assert sent == ["Bearer sk-ha", "Bearer sk-half"]
+
+
+async def test_key_that_is_refused_again_is_fatal(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-ha")
+    async with RecordingService(status=401) as service:
+        endpoint = service.endpoint(OPENAI_GA, RotatedMeanwhile("sk-0", file=file))
+        session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))])
+        with pytest.raises(APIConnectionError, match="401"):
+            await session.ws_connect("")
+    assert len(service.headers) == 2
+
+
+async def test_key_error_event_of_a_key_that_was_half_written_leads_to_another_connection(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-ha")
+    async with RecordingService() as service:
+        endpoint = service.endpoint(OPENAI_GA, RotatedMeanwhile("sk-0", file=file))
+        session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))])
+        wire = await session.ws_connect("")
+        error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": "Wrong."}
+        await service.say({"type": "error", "event_id": "e", "error": error})
+        await service.connections(2)
+        await wire.close()
+    assert service.headers[1]["Authorization"] == "Bearer sk-half"
+
+
+class RotatedMeanwhile(ApiKey):
+    """A key whose file is completed the moment after it has been read."""
+
+    async def headers(self, host: str) -> Mapping[str, str]:
+        headers = await super().headers(host)
+        assert self.file is not None
+        self.file.write_text("sk-half")
+        return headers
 
 
 @asynccontextmanager

@@ -242,6 +242,41 @@ async def test_settings_refused_twice_are_told(named: bool) -> None:
         await event_of(wire, "session.updated")
 
 
+EMPTY_COMMIT = {
+    "type": "error",
+    "error": {
+        "type": "invalid_request_error",
+        "code": "input_audio_buffer_commit_empty",
+        "message": "Error committing input audio buffer: buffer too small.",
+        "param": None,
+        "event_id": None,
+    },
+}
+
+
+async def test_refused_commits_without_event_id_do_not_count_as_refused_settings() -> None:
+    async with recorded() as (service, wire, notices):
+        for event in (CREATED, EMPTY_COMMIT, EMPTY_COMMIT, UPDATED):
+            await service.say(event)
+        await event_of(wire, "session.updated")
+    assert "settings_refused" not in [notice.name for notice in notices]
+
+
+async def test_refused_commit_without_event_id_does_not_refuse_a_reconnects_settings() -> None:
+    async with recorded() as (service, wire, notices):
+        await service.say(CREATED)
+        await service.say(UPDATED)
+        await event_of(wire, "session.updated")
+        assert (await service.received())["type"] == "session.update"
+        await service.hang_up()
+        await service.connections(2)
+        assert (await service.received())["type"] == "session.update"
+        for event in (CREATED, EMPTY_COMMIT, UPDATED):
+            await service.say(event)
+        await told(notices, "reconnected")
+        assert service.frames.empty(), "the settings were sent again"
+
+
 @pytest.mark.parametrize("late", [False, True], ids=["asked before", "asked after"])
 async def test_connection_lost_before_the_call_is_replaced_and_configured(late: bool) -> None:
     """A job's first connection may wait long for the caller, and be closed meanwhile."""
@@ -272,7 +307,11 @@ async def test_quota_error_is_told_as_the_end_of_the_connection() -> None:
             "code": "insufficient_quota",
             "message": "No money. " * 10_000,
         }
-        await service.say({"type": "error", "error": error})
+        for number in range(5):
+            event_id = f"quota_{number}"
+            await service.say({"type": "error", "event_id": event_id, "error": error})
+        for _ in range(4):
+            await event_of(wire, "error")
         assert (await event_of(wire, "error"))["error"] == error
     lost = [notice.detail["reason"] for notice in notices if notice.name == "connection_lost"]
     assert len(lost) == 1

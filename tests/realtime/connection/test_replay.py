@@ -147,6 +147,9 @@ class FailingOnce:
             raise LookupError("no such header")
         return {}
 
+    def is_outdated(self) -> bool:
+        return False
+
 
 async def test_defect_while_reconnecting_is_logged_and_told(
     caplog: pytest.LogCaptureFixture,

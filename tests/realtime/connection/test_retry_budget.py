@@ -83,15 +83,27 @@ def test_a_connection_that_is_lost_at_once_is_part_of_the_outage() -> None:
     assert budget.attempts < 12
 
 
-def test_the_next_way_has_its_own_attempts_and_what_is_left_of_the_outage() -> None:
+def test_fallback_has_its_own_attempts_and_total_and_what_is_left_of_the_outage() -> None:
     first = RetryBudget(outage_seconds=OUTAGE_SECONDS / 2)
     first.begin(0.0)
     for _ in range(ATTEMPTS):
         first.on_failure(3.0)
     assert first.exhausted_reason(3.0)
-    second = first.for_the_next_way()
+    second = first.for_fallback()
     assert not second.exhausted_reason(3.0)
     assert second.left(3.0) == OUTAGE_SECONDS - 3.0
+
+
+def test_fallback_of_a_service_that_was_away_too_long_in_all_has_an_outage_of_its_own() -> None:
+    first = RetryBudget()
+    for number in range(int(TOTAL_SECONDS)):
+        first.begin(number * 10.0)
+        first.on_failure(number * 10.0)
+        first.on_success(number * 10.0 + 1)
+    now = TOTAL_SECONDS * 10
+    first.on_failure(now)
+    assert first.exhausted_reason(now)
+    assert first.for_fallback().left(now) == OUTAGE_SECONDS
 
 
 def test_all_outages_of_a_call_count_together() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -149,13 +150,17 @@ async def test_a_large_message_is_taken_unless_its_values_are_too_many(
 async def test_a_service_that_sends_but_never_reads_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agent.realtime.connection.websocket.HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr("agent.realtime.connection.websocket.UNREAD_SECONDS", 0.3)
+    # At the ratio of a call's, where the wait for the first ping and a whole interval after the
+    # bound would add 40 %.
+    monkeypatch.setattr("agent.realtime.connection.websocket.HEARTBEAT_SECONDS", 0.4)
+    monkeypatch.setattr("agent.realtime.connection.websocket.UNREAD_SECONDS", 2.0)
     async with asyncio.timeout(5), raw_service(b"\x81\x01x", every=0.02) as address:
         socket = await ServiceWebSocket.open(address, timeout_seconds=5)
+        began = time.monotonic()
         while not isinstance(closed := await socket.receive(), Closed):
             assert closed == "x"
-        assert closed.reason == "it has read nothing for 0.3 s"
+        assert closed.reason == "it has read nothing for 2 s"
+        assert time.monotonic() - began < 2.3
         await socket.close()
 
 

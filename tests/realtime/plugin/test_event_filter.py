@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
 
+from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.event_filter import EventFilter
+from agent.realtime.plugin.http_session import PluginHTTPSession
+from agent.realtime.plugin.websocket import PluginWebSocket
+from agent.realtime.protocol.dialects import OPENAI_GA
+from agent.realtime.protocol.parameters import with_defaults
+from tests.kit.recording_service import RecordingService
 
 CREATED = {"type": "response.created", "response": {"id": "r"}}
 ADDED = {
@@ -38,6 +46,28 @@ def test_an_answer_that_comes_twice_passes_once() -> None:
 def test_an_event_with_an_id_that_was_there_is_dropped() -> None:
     event = {"type": "rate_limits.updated", "event_id": "e1"}
     assert passed(event, event, {**event, "event_id": "e2"}) == ["rate_limits.updated"] * 2
+
+
+async def test_repeated_event_after_a_reconnect_that_numbers_afresh_is_dropped() -> None:
+    async with RecordingService() as service:
+        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        wire = await PluginHTTPSession([way]).ws_connect("")
+        await service.say({"type": "rate_limits.updated", "event_id": "event_1"})
+        assert (await next_event(wire))["event_id"] == "event_1"
+        await service.hang_up()
+        await service.connections(2)
+        first = {"type": "session.created", "event_id": "event_1", "session": {}}
+        second = {"type": "rate_limits.updated", "event_id": "event_2"}
+        for event in (first, second, second, {**second, "event_id": "event_3"}):
+            await service.say(event)
+        got = [(await next_event(wire))["event_id"] for _ in range(3)]
+        await wire.close()
+    assert got == ["event_1", "event_2", "event_3"]
+
+
+async def next_event(wire: PluginWebSocket) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((await asyncio.wait_for(wire.receive(), 5)).data)
+    return event
 
 
 def test_event_with_the_id_of_another_passes() -> None:

@@ -202,6 +202,24 @@ async def test_call_of_a_tool_with_an_id_that_was_there_is_dropped_and_told() ->
         assert caller.calls == ["c"]
         (told,) = caller.told("event_dropped")
         assert told == {"type": "response.output_item.done", "reason": "repeated_call"}
+        assert caller.told("response_without_audio") == []
+
+
+async def test_response_of_a_repeated_call_alone_is_told_as_one_without_audio() -> None:
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+
+    async def calls(connection: Connection, create: Event) -> None:
+        await connection.created(**metadata(create))
+        await connection.added("i1", **call)
+        await connection.item_done("i1", **call)
+        await connection.done()
+
+    async with calling(calls) as (caller, _):
+        await caller.ask()
+        assert caller.told("response_without_audio") == []
+        await caller.ask()
+        assert caller.calls == ["c"]
+        assert caller.told("response_without_audio") == [{"has_text": False}]
 
 
 async def test_thousands_of_spoilt_events_are_a_line_a_kind_without_traceback(

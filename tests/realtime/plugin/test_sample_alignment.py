@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from base64 import b64decode, b64encode
 from typing import Any
 
 import pytest
 
+from agent.realtime.connection.service_target import ServiceTarget
+from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.model import realtime_model
 from agent.realtime.plugin.sample_alignment import WholeSamples
+from agent.realtime.plugin.websocket import PluginWebSocket
+from agent.realtime.protocol.dialects import OPENAI_GA
+from agent.realtime.protocol.parameters import with_defaults
+from tests.kit.recording_service import RecordingService
 from tests.kit.scripted_service import Event, scripted
 
 AUDIO = random.Random(1).randbytes(4801)
@@ -60,6 +67,33 @@ def test_half_a_sample_waits_for_its_own_item() -> None:
     samples.take({"type": "response.output_item.done", "item": {"id": "a"}})
     again = delta(b"\4\4")
     assert samples.take(again) is again
+
+
+async def test_half_a_sample_does_not_outlive_its_connection() -> None:
+    item = {"id": "a", "type": "message", "role": "assistant", "content": []}
+    added = {"type": "response.output_item.added", "response_id": "r", "item": item}
+    async with RecordingService() as service:
+        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        wire = await PluginHTTPSession([way]).ws_connect("")
+        created = {"type": "response.created", "response": {"id": "r"}}
+        for event in (created, added, delta(b"\1\1\1")):
+            await service.say(event)
+        assert await audio_of(wire) == b"\1\1"
+        await service.hang_up()
+        await service.connections(2)
+        for event in (created, added, delta(b"\2\2")):
+            await service.say(event)
+        assert await audio_of(wire) == b"\2\2"
+        await wire.close()
+
+
+async def audio_of(wire: PluginWebSocket) -> bytes:
+    """The audio of the next delta that the plugin gets."""
+    async with asyncio.timeout(5):
+        while True:
+            event = json.loads((await wire.receive()).data)
+            if event["type"] == "response.output_audio.delta":
+                return b64decode(event["delta"])
 
 
 @pytest.mark.parametrize("text", ["abc", "\u00e9"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 from agent.realtime.protocol.audio import AudioChunk
@@ -46,6 +47,20 @@ def test_words_are_told_as_far_as_they_were_heard() -> None:
     assert texts(history) == ["One tw"]
     history.record_playback("a", "")
     assert texts(history) == []
+
+
+def test_history_work_per_delta_does_not_grow_with_the_answer() -> None:
+    history = ConversationHistory()
+    assistant(history)
+    delta = {"type": "response.output_audio_transcript.delta", "item_id": "a", "delta": "é" * 20}
+    seconds = []
+    for _ in range(5):
+        began = time.process_time()
+        for _ in range(20_000):
+            history.on_server_event(delta)
+        seconds.append(time.process_time() - began)
+    assert seconds[-1] < 4 * seconds[0]
+    assert texts(history) == ["é" * 20 * 100_000]
 
 
 def test_a_turn_is_told_as_its_sound_until_its_words_come() -> None:
