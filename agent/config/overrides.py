@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.config.combinations import NO_TURN_END, contradictions, has_no_turn_end, is_silent
+from agent.config.checks import NO_TURN_END, contradictions, has_no_turn_end, is_silent
 from agent.config.messages import parameter_problem, presentable_problem
 from agent.config.settings import Settings
 from agent.config.sources import problem

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent.config.environment import read_group
+from agent.config.fallback import read_fallback
 from agent.config.instructions import load_instructions
-from agent.config.service import read_fallback, read_service, service_dialect
+from agent.config.service import read_service, service_dialect
 from agent.config.settings import (
     ALIASES,
+    NAMES,
     SECRETS,
     SERVICE_NAMES,
     LiveKitSettings,
@@ -24,12 +27,12 @@ from agent.config.sources import (
     SET,
     SourcedValue,
     apply_aliases,
+    ignored_name,
     problem,
     read_layers,
     read_secret_files,
     take_out_undecodable,
 )
-from agent.config.unknown_names import KNOWN, ignored_spellings, misspelt_names, unknown_names
 from agent.errors import LocalError, Problem
 from agent.realtime.protocol.dialects import Dialect
 from agent.realtime.protocol.parameters import (
@@ -42,6 +45,9 @@ from agent.realtime.protocol.parameters import (
     with_defaults,
 )
 from agent.voice import turn_detection
+
+KNOWN = tuple(dict.fromkeys([*NAMES, *BY_ENVIRONMENT_NAME]))
+"""The environment names of all settings, the flat spellings among them."""
 
 
 @dataclass(slots=True)
@@ -91,8 +97,8 @@ def read_given(
     _take_set_values(set_values, given)
     # Keys are judged by what an HTTP header can carry.
     problems += take_out_undecodable(values, set(KNOWN) - set(SECRETS))
-    problems += unknown_names(values)
-    warnings += [*ignored_spellings(values), *misspelt_names(values)]
+    problems += _unknown_names(values)
+    warnings += [*_ignored_spellings(values), *_misspelt_names(values)]
     return given
 
 
@@ -163,3 +169,34 @@ def _with_model(
     others = {key: value for key, value in values.items() if key != name}
     model = session[MODEL]
     return {**others, name: SourcedValue(model, "default")} if isinstance(model, str) else others
+
+
+def _unknown_names(given: Mapping[str, SourcedValue]) -> list[Problem]:
+    """``REALTIME_*`` names and names of ``--set`` that name no setting."""
+    problems = []
+    for name, value in given.items():
+        ours = name.startswith("REALTIME_") or value.source == SET
+        if ours and name not in KNOWN:
+            near = difflib.get_close_matches(name, KNOWN, 1)
+            fix = f"Did you mean {near[0]}?" if near else "Remove it."
+            problems.append(problem(name, value.source, f"Unknown setting: '{name}'.", fix))
+    return problems
+
+
+def _ignored_spellings(given: Mapping[str, SourcedValue]) -> Iterator[str]:
+    """Flat spellings beside a canonical name that says something else."""
+    for name, parameter in BY_ENVIRONMENT_NAME.items():
+        other = parameter.environment_name
+        if name != other and {name, other} <= set(given) and given[name].text != given[other].text:
+            yield ignored_name(name, given[name].source, other, given[other].source)
+
+
+def _misspelt_names(given: Mapping[str, SourcedValue]) -> Iterator[str]:
+    """``AGENT_*`` names that look like one of ours. Other software uses that prefix too."""
+    known = [name for name in NAMES if name.startswith("AGENT_")]
+    known.append(ENV_FILES_SETTING)
+    for name, value in given.items():
+        if name.startswith("AGENT_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1, cutoff=0.85)
+            if near:
+                yield f"{name} ({value.source}) is no setting: did you mean {near[0]}?"

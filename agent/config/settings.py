@@ -20,7 +20,8 @@ from agent.config.environment import (
     declared_names,
     read_group,
 )
-from agent.config.service import ServiceSettings, fallback_session
+from agent.config.fallback import fallback_session
+from agent.config.service import ServiceSettings
 from agent.config.sources import read_layers, read_secret_files
 from agent.errors import Problem, SettingsError
 from agent.realtime.connection.endpoint import OPENAI_URL
@@ -197,7 +198,7 @@ class Settings(SettingsGroup):
 
     @property
     def instructions(self) -> str:
-        """What the agent is told to do: the session's own, or the persona's."""
+        """The instructions of the agent: the session's own, or the persona's."""
         return self.session["instructions"] or self.worker.instructions
 
     @property

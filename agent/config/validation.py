@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.config.combinations import NO_TURN_END, contradictions, has_no_turn_end, is_silent
-from agent.config.connection_checks import (
+from agent.config.checks import (
+    NO_TURN_END,
     access_problems,
+    contradictions,
+    has_no_turn_end,
+    is_silent,
     missing_livekit_settings,
     missing_service_settings,
 )

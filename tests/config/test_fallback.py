@@ -49,6 +49,20 @@ async def test_another_service_has_its_own_key_and_dialect(tmp_path: Path) -> No
     assert await other.endpoint.credential.headers("") == {"api-key": "azure-key"}
 
 
+def test_a_wrong_fallback_value_is_reported_under_its_own_name(tmp_path: Path) -> None:
+    environ = {**OPENAI, "REALTIME_SERVICE": "wrong", "REALTIME_FALLBACK_DIALECT": "klingon"}
+    found = check_settings(environ, tmp_path).problems
+    assert [each.setting for each in found] == ["REALTIME_SERVICE", "REALTIME_FALLBACK_DIALECT"]
+
+
+async def test_fallback_on_another_host_gets_no_key_of_the_primary(tmp_path: Path) -> None:
+    environ = {**OPENAI, "REALTIME_FALLBACK_BASE_URL": "https://other.example/v1"}
+    report = check_settings(environ, tmp_path)
+    assert report.settings.fallback is not None
+    assert report.settings.fallback.secrets() == []
+    assert [each.setting for each in report.missing] == ["REALTIME_FALLBACK_API_KEY"]
+
+
 @pytest.mark.parametrize("missing", ["API_KEY", "AZURE_DEPLOYMENT"])
 def test_what_another_host_needs_is_asked_for(missing: str, tmp_path: Path) -> None:
     missing = f"REALTIME_FALLBACK_{missing}"

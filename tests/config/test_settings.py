@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from agent.config.settings import Settings, read_livekit_settings
+from agent.call.agent import MultimodalAgent
+from agent.call.call import _agent
+from agent.config import instructions
+from agent.config.environment import DeclaredName
+from agent.config.overrides import apply_metadata
+from agent.config.service import ServiceSettings
+from agent.config.settings import SECTIONS, Settings, read_livekit_settings
 from agent.config.sources import prepare_for_libraries, without_accounts
-from agent.config.validation import read_settings
+from agent.config.validation import check_settings, read_settings
 from agent.errors import SettingsError
+from agent.realtime.protocol.dialects import OPENAI_GA
 
 OPENAI = {"OPENAI_API_KEY": "sk-test"}
 AZURE = {
@@ -218,3 +227,45 @@ def test_without_accounts_nothing_of_another_service_is_left() -> None:
         "REALTIME_VOICE": "cedar",
         "AGENT_ENV_FILE": "",
     }
+
+
+def test_instructions_after_a_broken_edit_are_those_that_the_worker_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instructions, "prompts_folder", lambda: folder)
+    file = folder / "guide" / "instructions.md"
+    file.parent.mkdir()
+    file.write_text("Show the caller around.\n")
+    settings = read_settings({**OPENAI, "AGENT_PERSONA": "guide"}, folder)
+    file.write_bytes(b"\xff")
+    of_job = pickle.loads(pickle.dumps(settings))
+    metadata = '{"session": {"voice": "ash"}}'
+    agent = _agent(apply_metadata(metadata, of_job).settings, (), MultimodalAgent)
+    assert agent.instructions == "Show the caller around."
+
+
+def test_settings_in_a_job_process_equal_those_of_the_worker(folder: Path) -> None:
+    settings = read_settings({**OPENAI, "REALTIME_FALLBACK_MODEL": "gpt-realtime-mini"}, folder)
+    of_job = pickle.loads(pickle.dumps(settings))
+    assert of_job == settings
+    assert of_job.service.dialect is OPENAI_GA
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [each for section in SECTIONS.values() for each in section if each.field.annotation is str],
+    ids=lambda declared: f"{declared.name}-{declared.field_name}",
+)
+def test_every_declared_name_sets_its_field(declared: DeclaredName, folder: Path) -> None:
+    api = {"REALTIME_DIALECT": "azure_ga" if declared.declaration.api == "azure" else "openai_ga"}
+    name = declared.name
+    settings = check_settings({**api, name: "https://some.value"}, folder).settings
+    groups = (settings.livekit, settings.service, settings.voice, settings.worker)
+    assert any(
+        getattr(group, declared.field_name, None) == "https://some.value" for group in groups
+    )
+
+
+def test_a_changed_copy_is_validated() -> None:
+    with pytest.raises(ValidationError):
+        ServiceSettings().with_changes(dialect_name="klingon")
