@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 
 
 class RetryBudget:
-    """One for each way of a call. A connection counts as had once the service has taken its
+    """One for each target of a call. A connection counts as made once the service has taken its
     settings."""
 
     def __init__(
@@ -95,7 +95,7 @@ class RetryBudget:
         pause = longest * self._random.uniform(0.5, 1.0)
         return max(0.0, min(pause, self.left(now) - LAST_ATTEMPT_SECONDS))
 
-    def for_the_next_way(self) -> RetryBudget:
+    def for_next_target(self) -> RetryBudget:
         """With all attempts, while the outage goes on."""
         budget = RetryBudget(self._random)
         budget._outage, budget._outage_began = self._outage, self._outage_began

@@ -89,7 +89,7 @@ def test_the_next_way_has_its_own_attempts_and_what_is_left_of_the_outage() -> N
     for _ in range(ATTEMPTS):
         first.on_failure(3.0)
     assert first.exhausted_reason(3.0)
-    second = first.for_the_next_way()
+    second = first.for_next_target()
     assert not second.exhausted_reason(3.0)
     assert second.left(3.0) == OUTAGE_SECONDS - 3.0
 
