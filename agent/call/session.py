@@ -47,7 +47,7 @@ def create_agent_session(
 
         def on_user_state(event: UserStateChangedEvent) -> None:
             if (model := _model_session(session)) is not None:
-                model.hear(event.new_state == "speaking")
+                model.on_caller_speaking(event.new_state == "speaking")
 
         session.on("user_state_changed", on_user_state)
     return session
@@ -75,7 +75,7 @@ def _forget_the_unheard(session: AgentSession[None]) -> None:
     def on_done(handle: SpeechHandle) -> None:
         model = _model_session(session)
         if handle.interrupted and session.current_speech is None and model is not None:
-            for item_id in model.unheard({item.id for item in session.history.items}):
+            for item_id in model.unplayed_items({item.id for item in session.history.items}):
                 model.send_event({"type": "conversation.item.delete", "item_id": item_id})
 
     session.on("speech_created", on_speech)

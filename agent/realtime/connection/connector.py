@@ -42,7 +42,7 @@ _FATAL_ERRORS = frozenset(
         "billing_hard_limit_reached",
     }
 )
-"""Codes or types of errors that the engine takes for the end, too."""
+"""Codes or types of errors after which the plugin, too, ends the session."""
 
 
 async def open_websocket(endpoint: Endpoint, seconds: float | None = None) -> ServiceWebSocket:
@@ -53,24 +53,24 @@ async def open_websocket(endpoint: Endpoint, seconds: float | None = None) -> Se
 
 
 class Connector:
-    """The ways to the service, and how much may still be spent on the one in use."""
+    """Connect to a call's targets in order, each within its retry budget."""
 
     def __init__(
         self,
-        ways: Sequence[ServiceTarget],
+        targets: Sequence[ServiceTarget],
         *,
         opening: asyncio.Task[ServiceWebSocket] | None = None,
     ) -> None:
-        """``ways`` in the order in which they are taken, each when the one before is gone for
+        """``targets`` in the order in which they are taken, each when the one before is gone for
         good. ``opening``, where given, is a connection to the first, begun beforehand."""
-        self.target, *self._fallbacks = ways
+        self.target, *self._fallbacks = targets
         self._opening = opening
-        # A first way that does not answer leaves the other one half of the time.
+        # A first target that does not answer leaves the other one half of the time.
         share = 0.5 if self._fallbacks else 1.0
         self._budget = RetryBudget(outage_seconds=retry_budget.OUTAGE_SECONDS * share)
 
     @property
-    def ways(self) -> Sequence[ServiceTarget]:
+    def targets(self) -> Sequence[ServiceTarget]:
         """Those that are left, the one in use first."""
         return (self.target, *self._fallbacks)
 
@@ -83,7 +83,7 @@ class Connector:
         return self.target.endpoint.credential.is_outdated()
 
     async def connect(self) -> ServiceWebSocket:
-        """A connection by the way that there is. Raises ``ServiceError`` when there is none."""
+        """A connection to the target in use. Raises ``ServiceError`` when no target is left."""
         self._budget.begin(time.monotonic())
         while True:
             await asyncio.sleep(self._budget.backoff_seconds(time.monotonic()))
@@ -110,7 +110,7 @@ class Connector:
 
     def on_failure(self, error: ServiceError) -> None:
         """A connection was lost or not had. Raises ``error``, or one that says what is spent,
-        when there is no way left."""
+        when there is no target left."""
         now = time.monotonic()
         self._budget.on_failure(now)
         logger.warning("%s", error, extra={"attempt": self._budget.attempts})
@@ -127,7 +127,7 @@ class Connector:
             return
         if not self._fallbacks:
             raise gone
-        logger.error("%s; taking the next way", gone)
+        logger.error("%s; using the next service", gone)
         self.target, *self._fallbacks = self._fallbacks
         self._budget = self._budget.for_fallback()
 

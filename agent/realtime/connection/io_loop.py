@@ -1,7 +1,7 @@
 """One event loop on a thread of its own, home of every service socket in the process.
 
 A job process is warmed up before it has an event loop, so a socket that is to be open before
-the call cannot live on the job's loop. All of them live here, and there is one kind of wire.
+the call cannot live on the job's loop. All of them live here, and there is one kind of connection.
 """
 
 from __future__ import annotations

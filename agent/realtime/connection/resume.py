@@ -1,4 +1,4 @@
-"""Making the next leg of a call what the last one was: settings, history, one by one."""
+"""Resume a call's session on another connection: its settings, then its history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.errors import ServiceError, Violation
 from agent.realtime.connection.connector import Connector, open_websocket
-from agent.realtime.connection.service_connection import OWN_EVENT, ServiceConnection
+from agent.realtime.connection.service_connection import REPLAY_EVENT_PREFIX, ServiceConnection
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.connection.websocket import MAX_REASON, Closed
 from agent.realtime.protocol.dialects import Event
@@ -30,76 +30,82 @@ from agent.redaction import one_line
 logger = logging.getLogger("agent.realtime")
 
 _OF_THE_CALL = ("type", "instructions", "tools", "tool_choice")
-"""What another service is told of a session besides that service's own parameters."""
+"""What a session on another service takes from the call, besides that service's parameters."""
 
 
 class SessionResumer:
     def __init__(
         self,
-        link: Connector,
+        connector: Connector,
         settings: SessionSettings,
         history: ConversationHistory,
     ) -> None:
-        self._connector = link
+        self._connector = connector
         self._history = history
         self._settings = settings
-        self._first_target = link.target
+        self._first_target = connector.target
         self._numbers = itertools.count(1)
         self._closing: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> ServiceConnection:
-        """Another connection, configured, and told what was said. Raises ``ServiceError`` when
-        there is none to be had."""
+        """Another connection, with the call's settings and history. Raises ``ServiceError`` when no
+        service can be reached."""
         while True:
             socket = await self._connector.connect()
             try:
-                leg = await self._prepare_or_close(
+                connection = await self._prepare_or_close(
                     ServiceConnection(socket, self._connector.target), self._connector.left()
                 )
             except ServiceError as error:
                 self._connector.on_failure(error)
             else:
-                if leg.confirmed is not None:
+                if connection.confirmed is not None:
                     self._connector.on_session_ready()
-                return leg
+                return connection
 
     async def connect_once(self) -> ServiceConnection:
-        """As ``next``, tried once and at nobody's cost: while there is another leg."""
-        way = self._connector.target
+        """As ``connect``, tried once and outside the retry budget, while another connection is in
+        use."""
+        target = self._connector.target
         return await self._prepare_or_close(
-            ServiceConnection(await open_websocket(way.endpoint), way), SPEAK_SECONDS
+            ServiceConnection(await open_websocket(target.endpoint), target), SPEAK_SECONDS
         )
 
-    def sync_history(self, leg: ServiceConnection) -> None:
-        """Tell ``leg`` what has changed since it was prepared. Items that began on it, it knows."""
+    def sync_history(self, connection: ServiceConnection) -> None:
+        """Replay on ``connection`` what has changed in the history since it was prepared. Items
+        that began on it need no replay."""
         items = self._history.items_to_replay()
         for item_id in [
-            known for known in leg.replayed_items if items.get(known) != leg.replayed_items[known]
+            known
+            for known in connection.replayed_items
+            if items.get(known) != connection.replayed_items[known]
         ]:
-            leg.delete_replayed_item(item_id)
+            connection.delete_replayed_item(item_id)
         order = list(items)
         for place, item_id in enumerate(order):
-            if item_id not in leg.replayed_items and not leg.has(item_id):
-                previous = _place(leg, order[:place], order[place + 1 :])
-                leg.replay_item(item_id, items[item_id], self._event_id(), previous)
+            if item_id not in connection.replayed_items and not connection.has(item_id):
+                previous = _place(connection, order[:place], order[place + 1 :])
+                connection.replay_item(item_id, items[item_id], self._event_id(), previous)
 
-    def changed_settings(self, leg: ServiceConnection) -> list[Event]:
-        """``leg`` replaces the present connection: the updates that it has yet to be sent."""
+    def changed_settings(self, connection: ServiceConnection) -> list[Event]:
+        """The updates to send on ``connection``, which replaces the one in use."""
         updates = []
-        for missing in self._settings.on_connection_replaced(leg.taken):
-            if session := self._for_service(leg.target, missing):
+        for missing in self._settings.on_connection_replaced(connection.taken):
+            if session := self._for_service(connection.target, missing):
                 session = {"type": "realtime", **session}
                 event = {"type": "session.update", "event_id": self._event_id(), "session": session}
-                updates.append(leg.target.complete_session_update(event, first=False))
+                updates.append(connection.target.complete_session_update(event, first=False))
         return updates
 
-    async def _prepare_or_close(self, leg: ServiceConnection, seconds: float) -> ServiceConnection:
+    async def _prepare_or_close(
+        self, connection: ServiceConnection, seconds: float
+    ) -> ServiceConnection:
         try:
-            await self._prepare(leg, time.monotonic() + seconds)
+            await self._prepare(connection, time.monotonic() + seconds)
         except BaseException:
-            self.close_in_background(leg)
+            self.close_in_background(connection)
             raise
-        return leg
+        return connection
 
     def close_in_background(self, connection: ServiceConnection) -> None:
         """Close ``connection`` without waiting: one that does not answer the close would delay
@@ -112,102 +118,104 @@ class SessionResumer:
         """Wait until the connections that are not used any more are closed."""
         await asyncio.gather(*self._closing)
 
-    async def _prepare(self, leg: ServiceConnection, until: float) -> None:
+    async def _prepare(self, connection: ServiceConnection, until: float) -> None:
         wanted, confirmed = self._settings.session, self._settings.confirmed
         if not wanted:
-            return  # the engine has not asked for its settings yet; it will
+            return  # the plugin has not sent its settings yet; it will
         tries = [wanted] * TRIES
         if confirmed and confirmed != wanted:
             # An update that nobody has answered may be what the service refuses.
             tries.append(confirmed)
         for number, session in enumerate(tries):
-            update = self._session_update(leg.target, session)
-            violation = leg.send(update)
+            update = self._session_update(connection.target, session)
+            violation = connection.send(update)
             if number == 0:
-                self.sync_history(leg)
+                self.sync_history(connection)
             if isinstance(violation, Violation):
                 refusal: str | None = violation.message
             else:
-                refusal = await self._wait_for_answer(leg, update["event_id"], until)
+                refusal = await self._wait_for_answer(connection, update["event_id"], until)
             if refusal is None:
-                leg.taken = session
+                connection.taken = session
                 return
-            logger.warning("%s refused the session's settings: %s", leg.host, refusal)
-        raise ServiceError(leg.host, f"it refuses the session's settings: {refusal}")
+            logger.warning("%s refused the session's settings: %s", connection.host, refusal)
+        raise ServiceError(connection.host, f"it refuses the session's settings: {refusal}")
 
     async def _wait_for_answer(
-        self, leg: ServiceConnection, event_id: str, until: float
+        self, connection: ServiceConnection, event_id: str, until: float
     ) -> str | None:
         """What the service says to the update of this id: nothing, or why it refuses it."""
         asked_at = time.monotonic()
         while True:
-            event = await self._event(leg, min(until, self._patience(leg, asked_at)))
+            event = await self._event(connection, min(until, self._patience(connection, asked_at)))
             if event is None:
-                if leg.has_spoken:
-                    self._settings.service_confirms = leg.confirmed = False
+                if connection.has_spoken:
+                    self._settings.service_confirms = connection.confirmed = False
                     return None
-                raise ServiceError(leg.host, SILENT)
-            leg.on_server_event(event)
+                raise ServiceError(connection.host, SILENT)
+            connection.on_server_event(event)
             if event.get("type") == "session.updated":
-                self._settings.service_confirms = leg.confirmed = True
+                self._settings.service_confirms = connection.confirmed = True
                 return None
             error = as_object(event.get("error"))
             if event.get("type") == "error" and refused_update(error, [event_id]):
                 return one_line(str(error.get("message")), MAX_REASON)
 
-    def _patience(self, leg: ServiceConnection, asked_at: float) -> float:
+    def _patience(self, connection: ServiceConnection, asked_at: float) -> float:
         """Until when to wait for an answer."""
-        if not leg.has_spoken:
+        if not connection.has_spoken:
             return asked_at + SPEAK_SECONDS
         return asked_at + CONFIRM_SECONDS if self._settings.service_confirms else 0.0
 
-    async def _event(self, leg: ServiceConnection, until: float) -> Event | None:
+    async def _event(self, connection: ServiceConnection, until: float) -> Event | None:
         """The next event; ``None`` where none comes in time."""
         while True:
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                    frame = await leg.receive()
+                    frame = await connection.receive()
             except TimeoutError:
                 return None
             if isinstance(frame, Closed):
-                raise connection_error(leg, frame)
-            read = leg.parse_frame(frame) if frame is not None else None
+                raise connection_error(connection, frame)
+            read = connection.parse_frame(frame) if frame is not None else None
             if read is not None:
                 return read[0]
 
-    def _session_update(self, way: ServiceTarget, session: dict[str, Any]) -> Event:
+    def _session_update(self, target: ServiceTarget, session: dict[str, Any]) -> Event:
         """The update that makes a new session ``session``."""
-        asked = self._for_service(way, session)
+        asked = self._for_service(target, session)
         event: Event = {"type": "session.update", "event_id": self._event_id(), "session": asked}
         return (
-            event if way is self._first_target else way.complete_session_update(event, first=True)
+            event
+            if target is self._first_target
+            else target.complete_session_update(event, first=True)
         )
 
-    def _for_service(self, way: ServiceTarget, session: dict[str, Any]) -> dict[str, Any]:
-        """What of ``session`` is told to the service of ``way``."""
-        if way is self._first_target:
+    def _for_service(self, target: ServiceTarget, session: dict[str, Any]) -> dict[str, Any]:
+        """What of ``session`` is sent to the service of ``target``."""
+        if target is self._first_target:
             return session
-        told = {key: session[key] for key in _OF_THE_CALL if key in session}
+        common = {key: session[key] for key in _OF_THE_CALL if key in session}
         audio = {
             side: {"format": settings["format"]}
             for side, settings in as_object(session.get("audio")).items()
             if "format" in settings
         }
-        return {**told, "audio": audio} if audio else told
+        return {**common, "audio": audio} if audio else common
 
     def _event_id(self) -> str:
-        return f"{OWN_EVENT}{next(self._numbers)}"
+        return f"{REPLAY_EVENT_PREFIX}{next(self._numbers)}"
 
 
-def _place(leg: ServiceConnection, before: list[str], after: list[str]) -> str | None:
-    """What an item is to be told after, of those in the history ``before`` it: the last that the
-    connection has. ``None``, where it has none of those ``after`` it: at the end."""
-    if not any(leg.has(item_id) for item_id in after):
+def _place(connection: ServiceConnection, before: list[str], after: list[str]) -> str | None:
+    """The item to replay another one after, of those in the history ``before`` it: the last that
+    the connection has. ``None``, where it has none of those ``after`` it: at the end."""
+    if not any(connection.has(item_id) for item_id in after):
         return None
-    return next((item_id for item_id in reversed(before) if leg.has(item_id)), ROOT)
+    return next((item_id for item_id in reversed(before) if connection.has(item_id)), ROOT)
 
 
-def connection_error(leg: ServiceConnection, closed: Closed) -> ServiceError:
-    """The end of ``leg`` as an error."""
+def connection_error(connection: ServiceConnection, closed: Closed) -> ServiceError:
+    """The end of ``connection`` as an error."""
     reason = closed.reason or "it closed the connection"
-    return ServiceError(leg.host, reason, status=closed.code)
+    return ServiceError(connection.host, reason, status=closed.code)

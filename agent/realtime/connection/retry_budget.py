@@ -19,7 +19,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0
 
 
 class RetryBudget:
-    """One for each service of a call. A connection counts as had once the service has taken its
+    """One for each service of a call. A connection counts as made once the service has taken its
     settings."""
 
     def __init__(

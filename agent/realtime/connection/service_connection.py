@@ -1,10 +1,10 @@
 """One connection: what is sent on it and what comes, between GA and the service's dialect.
 
-    complete ─► arbiter ─► dialect ─► guard ─► socket
-             ◄─ arbiter ◄─ conversation ◄─ dialect ◄─
+    preconditions ─► response queue ─► dialect ─► guard ─► socket
+    response queue ◄─ dialect ◄─ socket
 
-The conversation is told of every event that leaves and of every one that comes; arbiter and
-guard ask it. It, the arbiter and the echo read GA, the guard the service's own spelling.
+``ConnectionState`` gets every event that leaves and every one that comes; preconditions and
+response queue read it. They work in GA, the guard in the service's own dialect.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAX_LIFE_SECONDS = 86_400.0
 in other units, or this machine's clock is wrong: the time is not believed."""
 _LAST_TIME = 1e12
 """In Unix seconds, far from what a float can hold."""
-OWN_EVENT = "event_leg_"
+REPLAY_EVENT_PREFIX = "event_replay_"
 """How the ids begin of the events that repeat settings and items to another connection."""
 
 _ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done"})
@@ -47,8 +47,8 @@ _ITEM_EVENTS = frozenset({"conversation.item.added", "conversation.item.done"})
 class ServiceConnection:
     """A connection that is open."""
 
-    def __init__(self, socket: ServiceWebSocket, way: ServiceTarget) -> None:
-        self.target = way
+    def __init__(self, socket: ServiceWebSocket, target: ServiceTarget) -> None:
+        self.target = target
         self.state = ConnectionState()
         self.response_queue = ResponseQueue(self.state.responses)
         self.opened_at = time.monotonic()
@@ -60,14 +60,14 @@ class ServiceConnection:
         """The service has confirmed the settings that the call had, or it has not in time;
         ``None``: it was not asked for them before it became the call's connection."""
         self.replayed_items: dict[str, dict[str, Any]] = {}
-        """Items that came from another connection, as they were told to this one."""
+        """Items that came from another connection, as they were replayed to this one."""
         self.taken: dict[str, Any] = {}
         """The settings of the call that were accepted when the connection was prepared."""
         self._deleting: set[str] = set()
         """Items whose deletion is nobody else's business."""
         self._socket = socket
-        self._guard = Guard(way.endpoint.dialect, way.endpoint.context)
-        self._dialect = way.endpoint.dialect
+        self._guard = Guard(target.endpoint.dialect, target.endpoint.context)
+        self._dialect = target.endpoint.dialect
         self._settings_comparison = SettingsComparison()
 
     @property
@@ -92,8 +92,8 @@ class ServiceConnection:
         )
 
     @property
-    def is_settled(self) -> bool:
-        """All that has come has been taken, and all settings that were asked for are answered."""
+    def has_no_pending_answers(self) -> bool:
+        """Whether all frames that came are processed and all ``session.update`` answered."""
         return self._socket.is_drained and self.state.pending_updates.oldest is None
 
     def shape_violations(self, event: Event) -> list[Violation]:
@@ -107,11 +107,11 @@ class ServiceConnection:
 
     def admit(self, event: Event) -> Event | None:
         """``event`` as it is to leave now; ``None`` where it is left out, or waits its turn."""
-        settled = preconditions.adapted(self.state, event)
-        if settled is None:
+        adapted = preconditions.adapted(self.state, event)
+        if adapted is None:
             logger.debug("left out, there is nothing to do: %s", event["type"])
-        elif self.response_queue.admit(settled):
-            return settled
+        elif self.response_queue.admit(adapted):
+            return adapted
         return None
 
     def send(self, event: Event) -> Violation | None:
@@ -141,7 +141,7 @@ class ServiceConnection:
     def replay_item(
         self, item_id: str, body: dict[str, Any], event_id: str, previous: str | None
     ) -> None:
-        """An item of the history. The service's announcement of it is kept from the engine."""
+        """Send an item of the history. The plugin does not get the service's announcement of it."""
         event: Event = {"type": "conversation.item.create", "event_id": event_id, "item": body}
         if previous is not None:
             event["previous_item_id"] = previous
@@ -150,7 +150,7 @@ class ServiceConnection:
             logger.warning("an item could not be said again: %s", violation.message)
 
     def delete_replayed_item(self, item_id: str) -> None:
-        """Delete an item that was told."""
+        """Delete an item that was replayed."""
         del self.replayed_items[item_id]
         if not self.has(item_id):
             return  # it was refused
@@ -197,13 +197,13 @@ class ServiceConnection:
         return differences
 
     def is_replay_echo(self, event: Event) -> bool:
-        """Whether ``event`` is about what the engine has known since another connection."""
+        """Whether ``event`` is about what the plugin got from another connection already."""
         kind, item_id = event.get("type"), str(event.get("item_id"))
         if kind in _ITEM_EVENTS:
             return str(as_object(event.get("item")).get("id")) in self.replayed_items
         if kind == "error":
             error = as_object(event.get("error"))
-            if str(error.get("event_id")).startswith(OWN_EVENT):
+            if str(error.get("event_id")).startswith(REPLAY_EVENT_PREFIX):
                 message = error.get("message")
                 logger.warning("%s refused what was said again: %s", self.host, message)
                 return True

@@ -40,7 +40,7 @@ MAX_LARGE_VALUES = 20_000
 
 
 MAX_REASON = 200
-"""Characters told of what a service, or aiohttp, which quotes it, says of a failure."""
+"""Characters quoted of what a service, or aiohttp, which quotes it, says of a failure."""
 
 
 @dataclass(frozen=True, slots=True)

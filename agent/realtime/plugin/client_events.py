@@ -95,7 +95,7 @@ class ClientEventPath:
 
     def next_event_id(self) -> str:
         """An id for an event that has none, unique in the call."""
-        return f"event_wire_{next(self._numbers)}"
+        return f"event_worker_{next(self._numbers)}"
 
     def send_queued_responses(self) -> None:
         """Send each ``response.create`` that waited for another response and is now free to go."""

@@ -132,5 +132,6 @@ class ConnectionManager:
     def _activity(self) -> CallActivity:
         connection = self.current
         return self._state.activity(
-            answering=connection.is_responding, settled=connection.is_settled
+            is_responding=connection.is_responding,
+            has_no_pending_answers=connection.has_no_pending_answers,
         )

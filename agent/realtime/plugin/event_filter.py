@@ -1,6 +1,6 @@
-"""What of a service's events the engine can bear. Pure; in GA.
+"""Drop the events that the plugin cannot handle. Pure; in GA.
 
-The engine ends its connection over an audio delta without audio, and waits for ever for the rest
+The plugin ends its connection over an audio delta without audio, and waits for ever for the rest
 of a response that was announced twice (upstream 1.8.9). Services have sent both.
 """
 
@@ -41,7 +41,7 @@ _WITH_ITEMS = frozenset(
 
 
 class EventFilter:
-    """The state of one call; what tells events that come twice, of one connection."""
+    """The filter of one call; what tells events that come twice is of one connection."""
 
     def __init__(self) -> None:
         self._recent: OrderedDict[str, int] = OrderedDict()
@@ -67,7 +67,7 @@ class EventFilter:
         self._has_unique_ids, self._doubled, self._last = True, False, {}
 
     def should_forward(self, event: Event) -> bool:
-        """Whether the engine may have ``event``; ``reason`` is then why not."""
+        """Whether the plugin may get ``event``; if not, ``reason`` says why."""
         self.reason = ""
         if not self._is_well_formed(event):
             self.reason = "malformed"
@@ -131,7 +131,7 @@ class EventFilter:
         if kind == "response.output_item.added":
             return self._add(event)
         if kind == "response.done":
-            # The engine looks at no id: one that is late would end the next response.
+            # The plugin looks at no id: one that is late would end the next response.
             return self._end(event["response"]["id"])
         if kind.startswith("response.") and not self._responses.open:
             return False

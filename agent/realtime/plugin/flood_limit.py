@@ -12,7 +12,7 @@ BURST = 200
 PER_SECOND = 20.0
 """Of events that begin something; a conversation has some two a second."""
 MAX_KINDS = 32
-"""Kinds of dropped events that are told apart."""
+"""Kinds of dropped events that are counted apart."""
 
 _BEGIN = frozenset(
     {
@@ -60,7 +60,7 @@ class FloodLimit:
 
 
 class DroppedEvents:
-    """Counts the events of a call that the engine was not given."""
+    """Count the events of a call that the plugin did not get."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()

@@ -1,4 +1,4 @@
-"""What the plugin is given as its HTTP session: ``ws_connect`` on it returns the wire."""
+"""What the plugin is given as its HTTP session: ``ws_connect`` returns a ``PluginWebSocket``."""
 
 from __future__ import annotations
 
@@ -38,35 +38,36 @@ class PluginHTTPSession:
 
     def __init__(
         self,
-        ways: Sequence[ServiceTarget],
+        targets: Sequence[ServiceTarget],
         *,
         opening: asyncio.Task[ServiceWebSocket] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
         gate: AudioGate | None = None,
     ) -> None:
-        """``ways`` and ``opening`` are those of ``Connector``. With a ``gate``, audio leaves only
-        while the wire has been told that the caller speaks."""
+        """``targets`` and ``opening`` are as in ``Connector``. With a ``gate``, audio leaves only
+        while the caller is known to speak."""
         self.caller = Caller()
         self.tap = Tap()
-        """Every event of the call, both ways, for those who subscribe."""
-        self._connector = Connector(ways, opening=opening)
+        """Every event of the call, both targets, for those who subscribe."""
+        self._connector = Connector(targets, opening=opening)
         self._on_notice = on_notice
         self._gate = gate
         self._websocket: PluginWebSocket | None = None
         self._others: weakref.WeakSet[PluginHTTPSession] = weakref.WeakSet()
 
     @property
-    def ways(self) -> Sequence[ServiceTarget]:
+    def targets(self) -> Sequence[ServiceTarget]:
         """The services that are left, the one in use first."""
-        return self._connector.ways
+        return self._connector.targets
 
-    def another(self, ways: Sequence[ServiceTarget] | None = None) -> PluginHTTPSession:
-        """A connection of its own for another session of the plugin in the same call, by ``ways``
-        or those that are left. A service that detects turns itself gets all of the audio."""
-        ways = ways or self.ways
-        detects = ways[0].parameters["turn_detection.type"] is not None
+    def another(self, targets: Sequence[ServiceTarget] | None = None) -> PluginHTTPSession:
+        """A connection of its own for another session of the plugin in the same call, to
+        ``targets`` or those that are left. A service that detects turns itself gets all of the
+        audio."""
+        targets = targets or self.targets
+        detects = targets[0].parameters["turn_detection.type"] is not None
         gate = None if self._gate is None or detects else self._gate.another()
-        other = PluginHTTPSession(ways, on_notice=self._on_notice, gate=gate)
+        other = PluginHTTPSession(targets, on_notice=self._on_notice, gate=gate)
         other.caller, other.tap = self.caller, self.tap
         self._others.add(other)
         return other
@@ -79,12 +80,12 @@ class PluginHTTPSession:
         guard = Guard(endpoint.dialect, endpoint.context)
         return guard.check(to_service(event, endpoint.dialect))
 
-    def unheard_items(self, heard: Collection[str]) -> list[str]:
-        """Ids of the agent's items, as far as they are complete, that are not among ``heard``."""
-        return self._websocket.unheard_items(heard) if self._websocket is not None else []
+    def unplayed_items(self, played: Collection[str]) -> list[str]:
+        """Ids of the agent's items, as far as they are complete, that are not among ``played``."""
+        return self._websocket.unplayed_items(played) if self._websocket is not None else []
 
     def record_playback(self, item_id: str, text: str) -> None:
-        """Of the agent's item, interrupted, the caller has heard ``text``."""
+        """Record that of the agent's interrupted item ``text`` was played to the caller."""
         if self._websocket is not None:
             self._websocket.record_playback(item_id, text)
 
@@ -96,8 +97,8 @@ class PluginHTTPSession:
             other.roll_over()
 
     async def ws_connect(self, url: str, *, headers: Any = None) -> PluginWebSocket:
-        """A wire to the service. Where the plugin would connect, and with which key, is not
-        looked at. Raises ``APIConnectionError`` where there is none to be had, in time or ever:
+        """A connection to the service. The address and the key that the plugin would use are
+        ignored. Raises ``APIConnectionError`` where there is none to be had, in time or ever:
         it has been tried again already."""
         if self._websocket is not None:
             raise APIConnectionError("the connection is gone for good", retryable=False)

@@ -1,4 +1,5 @@
-"""The plugin's Realtime model on our wire, with the few lines of it that the wire cannot reach."""
+"""The plugin's Realtime model, connected through ``PluginHTTPSession``, and what of the plugin has
+to be overridden besides."""
 
 from __future__ import annotations
 
@@ -40,42 +41,46 @@ from agent.redaction import bounded
 
 logger = logging.getLogger("agent.realtime")
 
-# The plugin insists on a key and an address. The wire looks at neither.
-_NO_KEY = "the wire holds the key"
-_NO_URL = "http://wire.invalid/v1"
+# The plugin insists on a key and an address. PluginHTTPSession ignores both.
+_NO_KEY = "PluginHTTPSession has the key"
+_NO_URL = "http://unused.invalid/v1"
 _SOME_VOICE = "marin"
 MAX_LOGGED = 3
 CONNECT_SECONDS = 60.0
-"""The engine's patience with the wire, which has a shorter one."""
+"""How long the plugin waits for a connection; ``Connector`` gives up earlier."""
 
 
 class RealtimeSession(openai.realtime.RealtimeSession):
-    """The plugin's session, which closes even after a fatal error and checks what it is told."""
+    """The plugin's session, which closes even after a fatal error and validates its options."""
 
     def __init__(
-        self, model: RealtimeModel, wire: PluginHTTPSession, *, turn_detection_disabled: bool
+        self,
+        model: RealtimeModel,
+        http_session: PluginHTTPSession,
+        *,
+        turn_detection_disabled: bool,
     ) -> None:
         super().__init__(model, turn_detection_disabled=turn_detection_disabled)
-        self._http_session_of_call = wire
-        if wire.caller.speaking:
-            self.hear(True)
+        self._http_session_of_call = http_session
+        if http_session.caller.speaking:
+            self.on_caller_speaking(True)
 
     async def _create_ws_conn(self) -> aiohttp.ClientWebSocketResponse:
-        """Connect by the session's own wire. Upstream has one HTTP session for all of a model's
-        sessions, and tries again by itself; the wire has done so already."""
+        """Connect through the session's own HTTP session. Upstream has one for all of a model's
+        sessions, and retries by itself; ``PluginHTTPSession`` has done so already."""
         began = time.perf_counter()
-        wire = await self._http_session_of_call.ws_connect("")
+        websocket = await self._http_session_of_call.ws_connect("")
         self._report_connection_acquired(time.perf_counter() - began)
-        return cast("aiohttp.ClientWebSocketResponse", wire)
+        return cast("aiohttp.ClientWebSocketResponse", websocket)
 
-    def hear(self, speaking: bool) -> None:
+    def on_caller_speaking(self, speaking: bool) -> None:
         """The caller has begun to speak, or has ended, as the worker hears it."""
         self._http_session_of_call.caller.speaking = speaking
         self.send_event({"type": CALLER_SPEECH, "speaking": speaking})
 
-    def unheard(self, heard: Collection[str]) -> list[str]:
-        """Ids of the agent's items that are not among ``heard``, and were not cut."""
-        return self._http_session_of_call.unheard_items(heard)
+    def unplayed_items(self, played: Collection[str]) -> list[str]:
+        """Ids of the agent's items that are not among ``played``, and were not cut."""
+        return self._http_session_of_call.unplayed_items(played)
 
     def update_options(self, **options: Any) -> list[Violation]:  # type: ignore[override]
         """Change settings of a running call.
@@ -91,7 +96,7 @@ class RealtimeSession(openai.realtime.RealtimeSession):
         )
         violations = self._http_session_of_call.violations(as_update(read))
         if violations:
-            # The engine makes such changes too, and does not look at what is returned.
+            # The plugin makes such changes too, and does not look at what is returned.
             for each in violations[:MAX_LOGGED]:
                 message = bounded(each.message)
                 logger.warning("a change of the session is refused: %s", message)
@@ -118,7 +123,7 @@ class RealtimeSession(openai.realtime.RealtimeSession):
         """Cut a message where the caller stopped hearing it.
 
         Upstream tells the service where, and keeps the whole of it for a replay (1.8.9, defect
-        D5); the wire is what replays, and is told the words.
+        D5). ``ConversationHistory`` is what is replayed, and gets the words.
         """
         if is_given(audio_transcript):
             self._http_session_of_call.record_playback(message_id, audio_transcript)
@@ -134,7 +139,7 @@ class RealtimeSession(openai.realtime.RealtimeSession):
 
         Upstream re-raises it here, in the middle of the agent session's own close, whose
         ``close`` event is then never emitted: the call hangs on in silence (upstream 1.8.9,
-        defect D1). The error itself has been told by the ``error`` event.
+        defect D1). The ``error`` event has reported the error itself.
         """
         try:
             await super().aclose()
@@ -143,16 +148,22 @@ class RealtimeSession(openai.realtime.RealtimeSession):
 
 
 class RealtimeModel(openai.realtime.RealtimeModel):
-    def __init__(self, wire: PluginHTTPSession, **options: Any) -> None:
-        super().__init__(http_session=cast("aiohttp.ClientSession", wire), **options)
-        self._wire = wire
-        self._is_wire_taken = False
+    def __init__(self, http_session: PluginHTTPSession, **options: Any) -> None:
+        super().__init__(http_session=cast("aiohttp.ClientSession", http_session), **options)
+        self._http_session_of_call = http_session
+        self._is_http_session_taken = False
 
     def session(self, *, turn_detection_disabled: bool = False) -> RealtimeSession:
-        wire = self._wire.another() if self._is_wire_taken else self._wire
-        self._is_wire_taken = True
-        session = RealtimeSession(self, wire, turn_detection_disabled=turn_detection_disabled)
-        # Upstream's own session() does the same; there is no public way to hand it a subclass.
+        http_session = (
+            self._http_session_of_call.another()
+            if self._is_http_session_taken
+            else self._http_session_of_call
+        )
+        self._is_http_session_taken = True
+        session = RealtimeSession(
+            self, http_session, turn_detection_disabled=turn_detection_disabled
+        )
+        # Upstream's own session() does the same; there is no public way to give it a subclass.
         self._sessions.add(session)
         return session
 
@@ -165,24 +176,26 @@ class RealtimeModel(openai.realtime.RealtimeModel):
         ``ValueError`` for a value that the service would refuse.
         """
         change = {_parameter(name).name: value for name, value in options.items()}
-        first, *others = (_changed(way, change) for way in self._wire.ways)
+        first, *others = (_changed(target, change) for target in self._http_session_of_call.targets)
         if refused := _refused(first):
             raise ValueError(" ".join(each.violation.message for each in refused))
         # What another service would refuse, it is not asked for.
-        pairs = zip(others, self._wire.ways[1:], strict=True)
-        others = [before if _refused(way) else way for way, before in pairs]
-        return realtime_model(first.parameters, self._wire.another([first, *others]))
+        pairs = zip(others, self._http_session_of_call.targets[1:], strict=True)
+        others = [before if _refused(target) else target for target, before in pairs]
+        return realtime_model(
+            first.parameters, self._http_session_of_call.another([first, *others])
+        )
 
 
-def realtime_model(parameters: SessionParameters, wire: PluginHTTPSession) -> RealtimeModel:
-    """A model for one call. It is told what its engine needs to know to act; what the session
-    says to the service comes from ``parameters`` by way of the wire."""
+def realtime_model(parameters: SessionParameters, http_session: PluginHTTPSession) -> RealtimeModel:
+    """A model for one call. It gets the options that the plugin acts on; what the service gets is
+    made of ``parameters`` in ``complete_session_update``."""
     session = parameters.as_session()
     audio_input = session.get("audio", {}).get("input", {})
     detection, transcription = audio_input.get("turn_detection"), audio_input.get("transcription")
     return RealtimeModel(
-        wire,
-        # What the engine knows of these two; a deployment's model may be nobody's to tell.
+        http_session,
+        # What the plugin knows of these two; a deployment's model may be unknown.
         model=parameters["model"] or PLACEHOLDER_MODEL,
         voice=parameters["voice"] if isinstance(parameters["voice"], str) else _SOME_VOICE,
         modalities=["text"] if parameters["output_modalities"] == ["text"] else ["audio"],
@@ -191,7 +204,7 @@ def realtime_model(parameters: SessionParameters, wire: PluginHTTPSession) -> Re
         and AudioTranscription.model_validate(transcription),
         api_key=_NO_KEY,
         base_url=_NO_URL,
-        # The wire tries again, and moves to another connection before this one ends.
+        # PluginWebSocket reconnects, and moves to another connection before this one ends.
         max_session_duration=None,
         conn_options=APIConnectOptions(max_retry=0, timeout=CONNECT_SECONDS),
     )
@@ -205,9 +218,11 @@ def _parameter(name: str) -> Parameter:
     return parameter
 
 
-def _refused(way: ServiceTarget) -> list[Finding]:
-    return findings(way.parameters, way.endpoint.dialect, way.endpoint.context)
+def _refused(target: ServiceTarget) -> list[Finding]:
+    return findings(target.parameters, target.endpoint.dialect, target.endpoint.context)
 
 
-def _changed(way: ServiceTarget, change: dict[str, Any]) -> ServiceTarget:
-    return ServiceTarget(way.endpoint, with_changes(way.parameters, change, way.endpoint.dialect))
+def _changed(target: ServiceTarget, change: dict[str, Any]) -> ServiceTarget:
+    return ServiceTarget(
+        target.endpoint, with_changes(target.parameters, change, target.endpoint.dialect)
+    )

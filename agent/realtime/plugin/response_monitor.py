@@ -1,8 +1,8 @@
-"""What of the service's events is worth telling, and what of them the engine must not get. Pure.
+"""Notice how responses end, and keep audio out of text-only sessions. Pure.
 
-A text-only session that is sent audio all the same would be heard: the engine appends the audio's
-transcript to the text that is spoken (upstream 1.8.9, defect D16). How a response ended, the
-engine tells nobody.
+A text-only session that is sent audio all the same would speak it: the plugin appends the audio's
+transcript to the text that is spoken (upstream 1.8.9, defect D16). The
+plugin does not report how a response ended.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PARTS = frozenset({"response.content_part.added", "response.content_part.done"}
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that happened on the wire. ``name`` is a word for programs."""
+    """Something that happened on a call's connection. ``name`` is a word for programs."""
 
     name: str
     detail: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Notice:
 
 
 _PRIVATE_SETTINGS = frozenset({"instructions", "tools", "prompt"})
-"""What the agent is told and can do: of interest to its operator, and not for the caller."""
+"""The agent's instructions and abilities: of interest to its operator, and not for the caller."""
 MAX_SHOWN_CHARACTERS = 64
 """A setting's value that is a longer text, or no plain value, is described instead of shown."""
 
@@ -76,7 +76,7 @@ def _shown(value: Any, *, private: bool) -> Any:
 
 
 class ResponseMonitor:
-    """One connection's."""
+    """The monitor of one call."""
 
     def __init__(self, *, text_only: bool) -> None:
         self._text_only = text_only
@@ -87,7 +87,7 @@ class ResponseMonitor:
         self.leaked_audio_tokens = 0
 
     def should_forward(self, event: Event) -> bool:
-        """Whether the engine may have ``event``."""
+        """Whether the plugin may get ``event``."""
         if not self._text_only:
             return True
         kind = str(event.get("type"))
@@ -99,7 +99,7 @@ class ResponseMonitor:
         return not (kind in _PARTS and _get(event, "part", "type") in ("audio", "output_audio"))
 
     def notices(self, event: Event) -> list[Notice]:
-        """What is to be told of ``event``."""
+        """What ``event`` is worth reporting."""
         if event.get("type") != "response.done":
             self._note_output(event)
             return []

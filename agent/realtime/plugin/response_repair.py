@@ -1,6 +1,6 @@
 """Complete what a service leaves out of an answer, as far as its meaning is plain. Pure; in GA.
 
-The engine plays an item only after ``response.created`` and ``response.output_item.added`` have
+The plugin plays an item only after ``response.created`` and ``response.output_item.added`` have
 announced it, and takes a response for the one it asked for by its metadata (upstream 1.8.9).
 Services have sent audio without, before and after these, and responses without metadata.
 """
@@ -38,7 +38,7 @@ class ResponseRepair:
         self._added: str | None = None
         """That one, where the service has not announced it itself."""
         self._has_output: set[str] = set()
-        """Open responses of which something can be heard or done."""
+        """Open responses of which something can be played or executed."""
         self._ended: OrderedDict[str, bool] = OrderedDict()
         """Responses that have ended; whether their output may still come."""
         self._calls: OrderedDict[str, None] = OrderedDict()
@@ -52,7 +52,7 @@ class ResponseRepair:
         return self._added is not None
 
     def complete(self, event: Event, *, request: Event | None, is_owed: bool) -> list[Event]:
-        """``event`` as the engine can take it, after what has to come before it; nothing where
+        """``event`` as the plugin can take it, after what has to come before it; nothing where
         it holds nothing, or must not be taken twice.
 
         ``request`` is the ``response.create`` that has left and was not answered; ``is_owed``:
@@ -173,7 +173,7 @@ class ResponseRepair:
 
     def _announce_response(self, event: Event, request: Event | None) -> list[Event]:
         """``response.created`` for ``event``, where none is open that it can belong to. Only
-        what can be heard is worth one."""
+        what can be played is worth one."""
         response_id = event.get("response_id")
         is_known = self._is_known(response_id)
         if event["type"] not in _DELTAS:

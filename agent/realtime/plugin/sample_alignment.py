@@ -1,6 +1,6 @@
 """Give the plugin whole 16-bit samples, wherever the service cuts its audio deltas. Pure.
 
-The plugin refuses a delta with an odd number of bytes, whose audio is then never heard
+The plugin refuses a delta with an odd number of bytes, whose audio is then never played
 (livekit-agents 1.8.9, llm/_realtime/openai.py). The odd byte waits for the item's next delta.
 """
 

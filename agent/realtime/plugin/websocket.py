@@ -125,15 +125,15 @@ class PluginWebSocket:
         """What the service would refuse ``event``, in GA, for if it were sent now."""
         return self._connections.current.violations(event)
 
-    def unheard_items(self, heard: Collection[str]) -> list[str]:
-        """Ids of the agent's items that are not among ``heard`` and were not truncated. Items of a
+    def unplayed_items(self, played: Collection[str]) -> list[str]:
+        """Ids of the agent's items that are not among ``played`` and were not truncated. Items of a
         response in flight count only if it has been cancelled."""
         responses = self._connections.current.state.responses
         cut_off = responses.active_items if responses.is_cancelled else ()
-        return self._state.history.unheard_items(heard, cut_off)
+        return self._state.history.unplayed_items(played, cut_off)
 
     def record_playback(self, item_id: str, text: str) -> None:
-        """Record that of the agent's interrupted item the caller heard ``text``."""
+        """Record that of the agent's interrupted item ``text`` was played to the caller."""
         self._state.history.record_playback(item_id, text)
 
     def roll_over(self) -> None:

@@ -1,7 +1,7 @@
-"""The spellings of the Realtime API, and the way from the plugin's to the service's and back.
+"""The spellings of the Realtime API, and translation from the plugin's to the service's and back.
 
-The plugin always speaks GA to the wire. Services that speak an older, flat spelling get their
-own on the way out, and the plugin gets GA on the way in.
+The plugin always speaks GA. Events for a service that speaks an older, flat spelling are
+translated before they leave, and that service's events before the plugin gets them.
 """
 
 from __future__ import annotations

@@ -223,11 +223,11 @@ def findings(parameters: SessionParameters, dialect: Dialect, context: Context) 
     for violation in check_event(to_service(event, dialect), dialect, context):
         parameter = _at(violation.place or "", parameters, dialect)
         found.append(Finding(parameter, violation, _lacks(parameter, violation, dialect)))
-    told = [finding.parameter for finding in found]
+    reported = [finding.parameter for finding in found]
     for name, value in parameters.values.items():
         # What an object holds is open to the rules, and must still be JSON.
         unwritable = serialise({name: value}) if isinstance(value, dict) else ""
-        if isinstance(unwritable, Violation) and BY_NAME[name] not in told:
+        if isinstance(unwritable, Violation) and BY_NAME[name] not in reported:
             found.append(Finding(BY_NAME[name], unwritable))
     return found
 

@@ -1,9 +1,9 @@
-"""Which of the caller's audio leaves, where the worker itself hears who speaks. Pure.
+"""Which of the caller's audio leaves, where the worker itself detects speech. Pure.
 
 The service commits whatever it was sent, and bills it: silence, and the agent's own voice from
-the caller's loudspeaker (upstream 1.8.9, defect D14). So nothing leaves until speech is heard;
+the caller's loudspeaker (upstream 1.8.9, defect D14). So nothing leaves until speech is detected;
 then the audio just before it, and what follows, a little behind: the silence that ends a turn is
-heard as such only once it has lasted, and is held back until then.
+recognised only once it has lasted, and is held back until then.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class AudioGate:
     """Holds chunks of audio, oldest first, and says which may leave."""
 
     def __init__(self, *, pre_roll_ms: float, lag_ms: float, keep_ms: float = 100.0) -> None:
-        """``pre_roll_ms`` is sent from before speech was heard, ``lag_ms`` is held back while it
+        """``pre_roll_ms`` is sent from before speech was detected, ``lag_ms`` is held back while it
         lasts, and of that ``keep_ms`` leave when it ends."""
         self._pre_roll_ms = pre_roll_ms
         self._lag_ms = max(lag_ms, keep_ms)
@@ -42,7 +42,7 @@ class AudioGate:
                 yield oldest
 
     def open(self) -> Iterator[AudioChunk]:
-        """Speech is heard: the chunks from before it."""
+        """Speech has begun: the chunks from before it."""
         self._open = True
         while self._held and self._held_ms > self._lag_ms:
             yield self._next()
@@ -58,7 +58,7 @@ class AudioGate:
             yield self._next()
 
     def clear(self) -> None:
-        """Nothing that was heard so far is to leave."""
+        """Nothing that came so far is to leave."""
         self._held.clear()
         self._held_ms = 0.0
 

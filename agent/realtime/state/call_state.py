@@ -1,7 +1,8 @@
-"""What a call knows beyond the connection that it has. Pure; in GA.
+"""The state of a call over all of its connections. Pure; in GA.
 
-It is told of what leaves and of what comes, and says, when a connection is gone, what the engine
-must hear of it and what the next connection is to be sent.
+It gets every event that leaves and every one that comes. When a connection is lost it returns the
+events that end for the plugin what was in progress, and holds what the next connection is to be
+sent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from agent.realtime.state.session_settings import SessionSettings
 from agent.realtime.state.turn_state import TurnState
 
 STALE_SECONDS = 9.0
-"""A request for an answer that waited longer is not sent: the engine gives up at 10 s, and what
+"""A request for an answer that waited longer is not sent: the plugin gives up at 10 s, and what
 came then would be an answer that nobody asked for (upstream 1.8.9, defects D4 and D27)."""
 
 
@@ -45,7 +46,7 @@ class ConnectionLoss:
     """What the end of a connection means."""
 
     plugin_events: list[Event]
-    """To the engine, so that it waits for nothing that will not come."""
+    """To the plugin, so that it waits for nothing that will not come."""
     response_lost: bool
     """A reply was in flight …"""
     response_requested_again: bool
@@ -61,14 +62,14 @@ class CallState:
         self._held: list[HeldEvent] = []
         """What waits for the next connection."""
         self._requested_at: dict[str, float] = {}
-        """When the engine asked for an answer, by event id."""
+        """When the plugin requested a response, by event id."""
         self._requested_again = False
         """The answer that is awaited was lost once already."""
         self._turn_detection: Event = {}
         """The service's own detection of turns; empty where it is off."""
         self._transcribes = False
 
-    # What it is told of.
+    # Events.
 
     def on_caller_audio(self, chunk: AudioChunk, now: float, *, connected: bool) -> None:
         """A chunk of the caller's audio came at ``now``, in seconds."""
@@ -134,7 +135,7 @@ class CallState:
         self._transcribes = bool(settings.get("transcription"))
 
     def on_plugin_event(self, event: Event, now: float) -> None:
-        """The engine wants ``event`` sent."""
+        """The plugin wants ``event`` sent."""
         if is_in_band_request(event):
             self._requested_at[str(event["event_id"])] = now
 
@@ -151,7 +152,7 @@ class CallState:
             case _:
                 self._held.append(HeldEvent(event))
 
-    # What it says.
+    # Questions.
 
     def take_held_events(self) -> list[HeldEvent]:
         """What has waited for a connection, in order."""
@@ -163,10 +164,10 @@ class CallState:
         asked = self._requested_at.get(str(event.get("event_id")))
         return asked is not None and now - asked > STALE_SECONDS
 
-    def activity(self, *, answering: bool, settled: bool) -> CallActivity:
-        """What goes on now. ``answering``: a response is requested, owed or in flight on the
-        connection; ``settled``: the service has nothing else to answer there."""
-        if answering:
+    def activity(self, *, is_responding: bool, has_no_pending_answers: bool) -> CallActivity:
+        """What goes on in the call now. The arguments are ``ServiceConnection``'s, of the
+        connection in use."""
+        if is_responding:
             return CallActivity.RESPONDING
         if self.history.has_open_calls():
             return CallActivity.TOOL_RUNNING
@@ -175,7 +176,12 @@ class CallState:
             if self._turn_detection
             else self.uncommitted_audio.duration_ms > 0
         )
-        if speaking or self._committing or self.history.awaits_transcript or not settled:
+        if (
+            speaking
+            or self._committing
+            or self.history.awaits_transcript
+            or not has_no_pending_answers
+        ):
             return CallActivity.CALLER_SPEAKING
         return CallActivity.IDLE
 

@@ -1,7 +1,7 @@
 """What has been said on a connection, as far as rules depend on it. Pure; in GA spelling.
 
-It is told of every event that leaves and of every one that comes, and knows which response is
-in flight, how much audio waits uncommitted, which items there are and how much of each came.
+It gets every event that leaves and every one that comes, and knows which response is in flight,
+how much audio waits uncommitted, which items there are and how much of each came.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What has been said in a call, as it is to be said again on another connection. Pure; in GA.
+"""The conversation of a call, as it is replayed on another connection. Pure; in GA.
 
-A connection's own state is in ``conversation``; this outlives connections. The agent's words stand
-here as the caller heard them, not as they were sent.
+A connection's own state is in ``ConnectionState``; this outlives connections. The agent's words
+are here as they were played to the caller, not as the service sent them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class HistoryItem:
     body: dict[str, Any]
     text_length: int = 0
     """In characters."""
-    heard_text: str | None = None
-    """What the caller heard of them, where that is known to be less."""
+    played_text: str | None = None
+    """What of them was played to the caller, where that is known to be less."""
     audio_ms: float = 0.0
     progress: list[tuple[float, int]] = field(default_factory=list)
     """How many characters of ``text`` had come, by milliseconds of its audio."""
@@ -75,7 +75,7 @@ class ConversationHistory:
         self._creating: dict[str, str] = {}
         """Ids of items on their way, by the ids of the events that carry them."""
 
-    # What is told of it.
+    # Events.
 
     def on_client_event(self, event: Event) -> None:
         """``event`` has left, or would have if there were a connection."""
@@ -126,7 +126,7 @@ class ConversationHistory:
     def record_playback(self, item_id: str, text: str) -> None:
         """Of the agent's item, ``text`` is what was played to the caller."""
         if item_id in self._items:
-            self._items[item_id].heard_text = text
+            self._items[item_id].played_text = text
 
     def on_commit(self, item_id: str, sound: Sequence[AudioChunk], *, awaited: bool) -> None:
         """The caller's turn ``item_id`` holds this audio; ``awaited``: its words will follow."""
@@ -136,16 +136,16 @@ class ConversationHistory:
             past.audio, past.awaits_transcript = sound, awaited
         self._discard_old_audio()
 
-    # What is asked of it.
+    # Questions.
 
     def items_to_replay(self) -> dict[str, dict[str, Any]]:
-        """The items that a new connection is to be told, in order."""
-        told = {}
+        """The items to create on a new connection, by id, in order."""
+        replayed = {}
         for item_id in self._order:
             body = _body(self._items[item_id])
             if body is not None:
-                told[item_id] = {**body, "id": item_id}
-        return told
+                replayed[item_id] = {**body, "id": item_id}
+        return replayed
 
     def has_begun(self, item_id: str) -> bool:
         """Whether any word or sound of the agent's item has come."""
@@ -171,8 +171,8 @@ class ConversationHistory:
         """Whether a transcript of the caller's is on its way."""
         return any(past.awaits_transcript for past in self._items.values())
 
-    def unheard_items(self, heard: Collection[str], cut_off: Collection[str] = ()) -> list[str]:
-        """Ids of the agent's messages that are not among ``heard`` and were not cut: of those that
+    def unplayed_items(self, played: Collection[str], cut_off: Collection[str] = ()) -> list[str]:
+        """Ids of the agent's messages that are not among ``played`` and were not cut: of those that
         are complete, and of those among ``cut_off``, whose rest will not come."""
         return [
             item_id
@@ -180,8 +180,8 @@ class ConversationHistory:
             if past.body.get("role") == "assistant"
             and past.is_generated
             and (past.is_complete or item_id in cut_off)
-            and past.heard_text is None
-            and item_id not in heard
+            and past.played_text is None
+            and item_id not in played
         ]
 
     def __contains__(self, item_id: str) -> bool:
@@ -221,9 +221,9 @@ class ConversationHistory:
 
     def _truncate(self, item_id: str, end_ms: float) -> None:
         past = self._items.get(item_id)
-        if past is not None and past.heard_text is None:
+        if past is not None and past.played_text is None:
             letters = [count for at, count in past.progress if at <= end_ms]
-            past.heard_text = past.text[: letters[-1]] if letters else ""
+            past.played_text = past.text[: letters[-1]] if letters else ""
 
     def _discard_old_audio(self) -> None:
         left = KEPT_AUDIO_MS
@@ -246,7 +246,7 @@ def _body(past: HistoryItem) -> dict[str, Any] | None:
         case "function_call_output":
             return _strings(body, "type", "call_id", "output")
         case "message" if body.get("role") == "assistant":
-            text = past.heard_text if past.heard_text is not None else past.text or _texts(body)
+            text = past.played_text if past.played_text is not None else past.text or _texts(body)
             return _message("assistant", "output_text", text)
         case "message" if body.get("role") == "user" and (past.transcript or past.audio):
             if past.transcript:

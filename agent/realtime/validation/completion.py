@@ -7,7 +7,7 @@ from typing import Any
 from agent.realtime.protocol.dialects import Dialect, Event
 
 PLACEHOLDER_MODEL = "gpt-realtime"
-"""What the plugin is told where nobody knows which model a deployment holds."""
+"""The model that the plugin is given where nobody knows which model a deployment holds."""
 
 
 def complete_session_update(
@@ -17,7 +17,7 @@ def complete_session_update(
 
     ``parameters`` is the GA ``session`` object that was asked for. It is laid over the ``first``
     update of a connection, which is the one that configures the session; later ones change
-    something on purpose and keep what they say. ``model`` is the one that the plugin was told.
+    something on purpose and keep what they say. ``model`` is the one that the plugin was given.
     """
     session = dict(event["session"])
     # The URL chose the model, and the plugin names it all the same, with new tools for example.

@@ -29,6 +29,8 @@ class Guard:
 
 PLUGIN_APPEND = ('{"audio": "', '", "type": "input_audio_buffer.append"}')
 """What the plugin writes before and after the audio of an append (livekit-agents 1.8.9)."""
+_BEFORE, _AFTER = PLUGIN_APPEND
+_AROUND = len(_BEFORE) + len(_AFTER)
 
 
 def parse_append(text: str) -> AudioChunk | None:
@@ -37,10 +39,8 @@ def parse_append(text: str) -> AudioChunk | None:
     It does not parse the whole event: what stands around the audio is short, and the same in every
     append of the plugin.
     """
-    before, after = PLUGIN_APPEND
-    has_both = len(text) >= len(before) + len(after)
-    if has_both and text.startswith(before) and text.endswith(after):
-        written = text[len(before) : -len(after)]
+    if text.startswith(_BEFORE) and text.endswith(_AFTER) and len(text) >= _AROUND:
+        written = text[len(_BEFORE) : -len(_AFTER)]
         if is_audio(written, MAX_APPEND_BYTES):
             return AudioChunk(text, decoded_bytes(written))
     audio = _append_audio(text)

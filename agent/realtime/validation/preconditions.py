@@ -170,8 +170,8 @@ def _update(conversation: ConnectionState, session: dict[str, Any]) -> list[Viol
 
 
 def _voice(conversation: ConnectionState, settings: dict[str, Any], place: str) -> list[Violation]:
-    """Another voice than the one that is settled. It counts as settled from the moment a
-    response is asked for: its audio would be there before the change."""
+    """A voice other than the session's, which is fixed from the moment a response is
+    requested: its audio would be there before the change."""
     voice = voice_of(settings)
     if voice is None or not conversation.is_voice_locked:
         return []

@@ -54,21 +54,21 @@ def test_nothing_that_comes_does_harm(
     events: list[dict[str, Any]], dialect: Any, text_only: bool
 ) -> None:
     conversation = ConnectionState()
-    arbiter, watch, echo = (
+    response_queue, monitor, echo = (
         ResponseQueue(conversation.responses),
         ResponseMonitor(text_only=text_only),
         SettingsComparison(),
     )
-    repair, flood, sieve = ResponseRepair(), FloodLimit(), EventFilter()
+    repair, flood, event_filter = ResponseRepair(), FloodLimit(), EventFilter()
     create = {"type": "response.create", "event_id": "e1", "response": {"metadata": {"a": "b"}}}
     conversation.on_client_event(create)
     update = {"type": "realtime", "audio": {"output": {"voice": "ash"}}, "tools": [{"name": "f"}]}
     conversation.on_client_event({"type": "session.update", "event_id": "e2", "session": update})
-    memory = CallState()
-    memory.on_client_event({"type": "session.update", "event_id": "e2", "session": update})
+    call = CallState()
+    call.on_client_event({"type": "session.update", "event_id": "e2", "session": update})
     for event in events:
         event = to_ga(event, dialect)
-        if arbiter.is_lost_race(event):
+        if response_queue.is_lost_race(event):
             continue
         if isinstance(event.get("session"), dict):
             echo.differences(update, event["session"])
@@ -76,10 +76,10 @@ def test_nothing_that_comes_does_harm(
         for each in repair.complete(event, request=request, is_owed=False) + repair.end():
             flood.lets_through(each, conversation, 0.0)
             conversation.on_server_event(each)
-            memory.on_server_event(each, conversation.responses)
-            memory.history.items_to_replay()
-            memory.activity(answering=False, settled=True)
-            watch.notices(each)
-            watch.should_forward(each)
-            sieve.should_forward(each)
-            arbiter.next()
+            call.on_server_event(each, conversation.responses)
+            call.history.items_to_replay()
+            call.activity(is_responding=False, has_no_pending_answers=True)
+            monitor.notices(each)
+            monitor.should_forward(each)
+            event_filter.should_forward(each)
+            response_queue.next()
