@@ -20,6 +20,8 @@ MAX_TEXT_CHARACTERS = 300
 """Kept of one text of a notice."""
 MAX_DETAIL_ENTRIES = 20
 _MAX_DEPTH = 4
+_MARGIN = 4096
+"""Characters read behind those that are shown, for what must be seen whole to be found."""
 
 SECRET = "[secret]"  # noqa: S105 - what stands for one
 PRIVATE = "[private text]"
@@ -54,11 +56,21 @@ def redact(text: str) -> str:
 
 def bounded(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
     """``text``, redacted, at most ``most`` characters of it and how many there were."""
-    # A secret at the cut is seen whole; what lies far behind the cut is not looked at.
-    kept = redact(text[: most + 4096])
+    kept = redacted_beginning(text, most)
     if len(text) <= most and len(kept) <= most:
         return kept
     return f"{kept[:most]}… ({len(text)} characters)"
+
+
+def redacted_beginning(text: str, characters: int) -> str:
+    """The beginning of ``text``, redacted: ``characters`` of it, or somewhat more, so that it may
+    be cut there. What lies far behind is not looked at."""
+    longest = max((len(secret) for secret in _secrets), default=0)
+    window = characters + 2 * longest + _MARGIN
+    if len(text) <= window:
+        return redact(text)
+    # A secret across the end of the window is not found, so that its beginning is dropped.
+    return redact(text[:window])[: -max(longest, _MARGIN // 2)]
 
 
 def bounded_detail(value: Any, depth: int = 0) -> Any:

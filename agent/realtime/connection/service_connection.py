@@ -25,6 +25,7 @@ from agent.realtime.state.settings_comparison import SettingDifference, Settings
 from agent.realtime.validation import preconditions
 from agent.realtime.validation.guard import Guard
 from agent.realtime.validation.response_queue import ResponseQueue
+from agent.redaction import bounded
 from agent.voice.audio_gate import Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -170,7 +171,7 @@ class ServiceConnection:
         nobody's business."""
         event = parse(frame)
         if isinstance(event, Violation) or not isinstance(event.get("type"), str):
-            logger.warning("%s sent what is no event: %.200s", self.host, frame)
+            logger.warning("%s sent what is no event: %s", self.host, bounded(frame, 200))
             return None
         self.last_received_at = time.monotonic()
         if self._dialect.flat:

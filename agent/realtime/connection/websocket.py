@@ -15,7 +15,7 @@ import aiohttp
 from agent.errors import ServiceError
 from agent.realtime.connection.endpoint import Endpoint
 from agent.realtime.connection.io_loop import io_loop
-from agent.redaction import add_secret
+from agent.redaction import add_secret, redacted_beginning
 
 logger = logging.getLogger("agent.realtime")
 
@@ -277,7 +277,7 @@ async def _connect(
 
 def brief(text: str) -> str:
     """``text`` of a service or of aiohttp, which quotes what a server answered, in a line."""
-    text = " ".join(text[: 4 * MAX_REASON].split())
+    text = " ".join(redacted_beginning(text, 4 * MAX_REASON).split())
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} …"
 
 

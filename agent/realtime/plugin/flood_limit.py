@@ -7,6 +7,7 @@ from collections import Counter
 from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.state.connection_state import ConnectionState, as_object
+from agent.redaction import bounded, redact
 
 BURST = 200
 PER_SECOND = 20.0
@@ -64,7 +65,7 @@ class DroppedEvents:
 
     def add(self, event: Event, reason: str) -> Notice | None:
         """Count ``event``; a notice if it is the first of its type and ``reason``."""
-        kind = (str(event.get("type"))[:64], reason)
+        kind = (bounded(str(event.get("type")), 64), reason)
         if kind not in self._counts and len(self._counts) >= MAX_KINDS:
             kind = ("other", reason)
         self._counts[kind] += 1
@@ -75,4 +76,4 @@ class DroppedEvents:
     def __str__(self) -> str:
         """How many of each; empty where there were none."""
         counts = [f"{count} {kind} {reason}" for (kind, reason), count in self._counts.items()]
-        return ", ".join(counts)
+        return redact(", ".join(counts))

@@ -43,7 +43,7 @@ from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.initial_settings import SILENT, InitialSettings
 from agent.realtime.state.turn_state import cancelled_response_done
 from agent.realtime.validation.guard import appended_bytes, error_event
-from agent.redaction import add_private
+from agent.redaction import add_private, bounded
 from agent.voice.audio_gate import AudioGate, Piece
 
 logger = logging.getLogger("agent.realtime")
@@ -315,8 +315,8 @@ class PluginWebSocket:
             return self._handle_frame(frame)
         except Exception as error:
             logger.error(
-                "an event of %s could not be taken: %s: %.200s",
-                *(self._connection.host, describe(error), frame),
+                "an event of %s could not be taken: %s: %s",
+                *(self._connection.host, describe(error), bounded(frame, 200)),
             )
             return None
 
@@ -404,7 +404,10 @@ class PluginWebSocket:
     def _ask_again(self, refusal: Event) -> None:
         """Send the settings that the service has refused once more."""
         error = refusal["error"]
-        logger.warning("%s refused the session's settings: %.500s", self._connection.host, error)
+        logger.warning(
+            "%s refused the session's settings: %s",
+            *(self._connection.host, bounded(str(error), 500)),
+        )
         self._connection.on_server_event(refusal)
         self._state.accepted.on_server_event(refusal)
         again: Event = {**(self._settings.update or {}), "event_id": self._event_id()}

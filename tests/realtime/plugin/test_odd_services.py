@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent.call.log_limits import LogLimits
+from agent.redaction import add_secret
 from tests.kit.odd_service import (
     SOUND,
     Answer,
@@ -274,3 +275,21 @@ async def test_close_during_a_flood_is_prompt_and_the_loop_is_never_blocked() ->
         await caller.close()
         assert time.monotonic() - closing < 1.5
         assert longest < 0.3
+
+
+async def test_frames_quoted_in_the_log_show_no_part_of_a_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    key = "0Key" * 21  # longer than what is left of the quotation after it begins
+    add_secret(key)
+
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.raw("x" * 150 + key)
+        await connection.raw(json.dumps({"type": "x" * 150 + key, "event_id": "e", "item": []}))
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert "xxx0Key" not in str(caller.notices)
+    assert "what is no event: xxx" in caplog.text
+    assert "0Key" not in caplog.text
