@@ -212,11 +212,12 @@ class PluginWebSocket:
         """A service may announce a response and never end it: what waits for that is sent."""
         if leg is not self._connection or not self._connected or not leg.response_queue.waiting:
             return
-        left = leg.last_received_at + STALL_SECONDS - time.monotonic()
+        left = leg.response_active_at + STALL_SECONDS - time.monotonic()
         if left > 0:
             asyncio.get_running_loop().call_later(left, self._release_stalled_response, leg)
         else:
             leg.response_queue.release_stalled()
+            self._notify(Notice("response_stalled", {"after_ms": round(STALL_SECONDS * 1000)}))
             self._send_queued_responses()
 
     def _send_queued_responses(self) -> None:

@@ -293,3 +293,30 @@ async def test_frames_quoted_in_the_log_show_no_part_of_a_key(
         assert "xxx0Key" not in str(caller.notices)
     assert "what is no event: xxx" in caplog.text
     assert "0Key" not in caplog.text
+
+
+async def test_stalled_response_is_released_while_other_events_keep_coming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.realtime.plugin.websocket.STALL_SECONDS", 0.5)
+    chatter: list[asyncio.Task[None]] = []
+
+    async def answer(connection: Connection, create: Event) -> None:
+        if chatter:
+            await connection.answer("Hello", 2, **metadata(create))
+            return
+        await connection.created("r1", **metadata(create))  # and no more of it
+
+        async def say_other_things() -> None:
+            while True:
+                await connection.say("rate_limits.updated", rate_limits=[])
+                await connection.say("response.output_text.done", response_id="r0", text="")
+                await asyncio.sleep(0.05)
+
+        chatter.append(asyncio.create_task(say_other_things()))
+
+    async with calling(answer) as (caller, _):
+        await caller.session.generate_reply()
+        await asyncio.wait_for(caller.session.generate_reply(), 3)
+        assert caller.told("response_stalled") == [{"after_ms": 500}]
+        chatter[0].cancel()
