@@ -42,7 +42,11 @@ class ResponseRepair:
         """Open responses of which something can be heard or done."""
         self._ended: OrderedDict[str, bool] = OrderedDict()
         """Responses that have ended; whether their output may still come."""
-        self._calls: OrderedDict[str, None] = OrderedDict()
+        self._calls: OrderedDict[tuple[str, Any], None] = OrderedDict()
+        """Calls of tools on this connection, by their ids and those of their items."""
+        self._unanswered: set[str] = set()
+        """Ids of those that the plugin has not answered. Afterwards another item may have the
+        same id: some services have one id for all calls, or begin again with each response."""
         self._numbers = itertools.count(1)
         self.dropped = ""
         """Why nothing was made of the last event; empty where it was no loss."""
@@ -87,7 +91,15 @@ class ResponseRepair:
         """The connection is gone, and its responses with it."""
         self._open.clear()
         self._has_output.clear()
+        self._calls.clear()
+        self._unanswered.clear()
         self._current = self._added = None
+
+    def on_plugin_event(self, event: Event) -> None:
+        """Take note that the plugin answers a call of a tool, where ``event`` does."""
+        item = as_object(event.get("item"))
+        if item.get("type") == "function_call_output":
+            self._unanswered.discard(str(item.get("call_id")))
 
     def _on_created(self, event: Event, request: Event | None) -> list[Event]:
         response = as_object(event.get("response"))
@@ -153,7 +165,7 @@ class ResponseRepair:
         if (
             is_call
             and event["type"] == "response.output_item.done"
-            and not self._is_new_call(item.get("call_id"))
+            and not self._is_new_call(item.get("call_id"), item["id"])
         ):
             return []
         before = self._announce_response(event, request)
@@ -165,23 +177,25 @@ class ResponseRepair:
             self._has_output.add(response_id)
         return [*before, *announced, event]
 
-    def _is_new_call(self, call_id: Any) -> bool:
+    def _is_new_call(self, call_id: Any, item_id: str) -> bool:
         if not isinstance(call_id, str) or not call_id:
             self.dropped = "malformed"
-        elif call_id in self._calls:
+        elif call_id in self._unanswered or (call_id, item_id) in self._calls:
             self.dropped = "repeated_call"
         else:
-            self._calls[call_id] = None
+            self._unanswered.add(call_id)
+            self._calls[call_id, item_id] = None
             while len(self._calls) > MAX_REMEMBERED:
-                self._calls.popitem(last=False)
+                (oldest, _), _ = self._calls.popitem(last=False)
+                self._unanswered.discard(oldest)
         return not self.dropped
 
     def _announce_response(self, event: Event, request: Event | None) -> list[Event]:
         """``response.created`` for ``event``, where none is open that it can belong to. Only
-        what can be heard is worth one."""
+        what can be heard or done is worth one."""
         response_id = event.get("response_id")
         is_known = self._is_known(response_id)
-        if event["type"] not in _DELTAS:
+        if event["type"] not in _DELTAS and not _is_function_call(event):
             return []
         if self._current is not None and (
             self._current != self._added or is_known or not isinstance(response_id, str)
@@ -250,6 +264,10 @@ def _is_usable(event: Event) -> bool:
         return isinstance(as_object(event.get("part")).get("type"), str)
     item = as_object(event.get("item"))
     return isinstance(item.get("id"), str) and isinstance(item.get("type"), str)
+
+
+def _is_function_call(event: Event) -> bool:
+    return bool(as_object(event.get("item")).get("type") == "function_call")
 
 
 def _metadata(request: Event | None) -> Any:

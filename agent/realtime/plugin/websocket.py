@@ -119,6 +119,7 @@ class PluginWebSocket:
             # So that the service's answer can be told to belong to it.
             event["event_id"] = self._event_id()
         self._state.on_plugin_event(event, time.monotonic())
+        self._repair.on_plugin_event(event)
         if self._connected:
             self._send(event)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from livekit.agents.llm import FunctionCallOutput
 
 from agent.call.log_limits import LogLimits
 from agent.redaction import add_secret
@@ -320,3 +321,40 @@ async def test_stalled_response_is_released_while_other_events_keep_coming(
         await asyncio.wait_for(caller.session.generate_reply(), 3)
         assert caller.told("response_stalled") == [{"after_ms": 500}]
         chatter[0].cancel()
+
+
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_tool_call_without_response_created_is_taken(announced: bool) -> None:
+    async def answer(connection: Connection, create: Event) -> None:
+        if announced:
+            await connection.added("i", **CALL)
+        await connection.item_done("i", **CALL)
+        await connection.done()
+
+    async with calling(answer) as (caller, _):
+        await caller.ask()
+        assert caller.calls == ["c"]
+
+
+async def test_tool_calls_with_a_constant_call_id_are_taken_once_each_is_answered() -> None:
+    numbers = itertools.count()
+
+    async def answer(connection: Connection, create: Event) -> None:
+        number = next(numbers)
+        await connection.created(f"r{number}", **metadata(create))
+        for _ in range(2):
+            await connection.added(f"i{number}", f"r{number}", **CALL)
+            await connection.item_done(f"i{number}", f"r{number}", **CALL)
+        await connection.done(f"r{number}")
+
+    async with calling(answer) as (caller, _):
+        for number in range(3):
+            await caller.ask()
+            assert caller.calls == ["c"] * (number + 1)
+            context = caller.session.chat_ctx.copy()
+            output = FunctionCallOutput(name="f", call_id="c", output="done", is_error=False)
+            context.items.append(output)
+            await caller.session.update_chat_ctx(context)
