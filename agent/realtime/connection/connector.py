@@ -141,6 +141,7 @@ def fatal_error_message(event: Event) -> str:
     if event.get("type") == "response.done":
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
-    if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
+    names = (error.get("code"), error.get("type"))
+    if any(isinstance(name, str) and name in _FATAL_ERRORS for name in names):
         return brief(str(error.get("message")))
     return ""

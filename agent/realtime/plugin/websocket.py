@@ -320,6 +320,8 @@ class PluginWebSocket:
                 "an event of %s could not be taken: %s: %s",
                 *(self._connection.host, describe(error), bounded(frame, 200)),
             )
+            event = parse(frame)
+            self._drop({} if isinstance(event, Violation) else event, "malformed")
             return None
 
     def _handle_frame(self, frame: str) -> Closed | None:

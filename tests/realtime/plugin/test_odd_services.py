@@ -358,3 +358,31 @@ async def test_tool_calls_with_a_constant_call_id_are_taken_once_each_is_answere
             output = FunctionCallOutput(name="f", call_id="c", output="done", is_error=False)
             context.items.append(output)
             await caller.session.update_chat_ctx(context)
+
+
+@pytest.mark.parametrize("name", [["insufficient_quota"], {}])
+async def test_error_whose_code_and_type_are_no_text_reaches_the_plugin(name: Any) -> None:
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.say("error", error={"code": name, "type": name, "message": "odd"})
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert len(caller.errors) == 1
+
+
+async def test_event_that_raises_is_told_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_for_odd(event: Event) -> str:
+        if event["type"] == "odd.event":
+            raise TypeError("odd")
+        return ""
+
+    monkeypatch.setattr("agent.realtime.plugin.websocket.fatal_error_message", raise_for_odd)
+
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.say("odd.event")
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert caller.told("event_dropped") == [{"type": "odd.event", "reason": "malformed"}]
