@@ -64,6 +64,10 @@ class EventFilter:
         """The response in the conversation that the engine takes to be coming."""
         return self._response
 
+    def is_open(self, response_id: Any) -> bool:
+        """Whether the engine waits for the end of the response."""
+        return isinstance(response_id, str) and response_id in self._open
+
     def should_forward(self, event: Event) -> bool:
         """Whether the engine may have ``event``; ``reason`` is then why not."""
         self.reason = ""

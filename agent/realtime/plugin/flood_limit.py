@@ -32,29 +32,43 @@ _BEGIN = frozenset(
 )
 
 
+class _Tokens:
+    def __init__(self) -> None:
+        self._left = float(BURST)
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Take one, at ``now`` in seconds; whether there was one."""
+        self._left = min(float(BURST), self._left + (now - self._at) * PER_SECOND)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class FloodLimit:
-    """One call's. Each event that begins something takes a token; tokens come back in time."""
+    """One call's. Each event that begins something takes a token; tokens come back in time. Ends
+    of responses that are not in flight have tokens of their own."""
 
     def __init__(self) -> None:
-        self._tokens = float(BURST)
-        self._at = 0.0
+        self._beginnings, self._ends = _Tokens(), _Tokens()
 
     def lets_through(self, event: Event, conversation: ConnectionState, now: float) -> bool:
         """Whether ``event``, at ``now`` in seconds, is within the bound. What ``conversation``
         knows already, because the client has sent it or it was announced, takes no token."""
-        if str(event.get("type")) not in _BEGIN:
+        kind = str(event.get("type"))
+        if kind not in _BEGIN and kind != "response.done":
             return True
         item_id = as_object(event.get("item")).get("id")
         if isinstance(item_id, str) and item_id in conversation.items:
             return True
-        if event.get("type") == "session.updated" and conversation.pending_update() is not None:
+        response_id = as_object(event.get("response")).get("id")
+        if kind == "response.done" and conversation.is_open_response(response_id):
             return True
-        self._tokens = min(float(BURST), self._tokens + (now - self._at) * PER_SECOND)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        if kind == "session.updated" and conversation.pending_update() is not None:
+            return True
+        return (self._ends if kind == "response.done" else self._beginnings).take(now)
 
 
 class DroppedEvents:

@@ -89,6 +89,8 @@ class PluginWebSocket:
         """Legs that are no longer the call's."""
         self._for_plugin = PluginQueue()
         self._repair, self._flood, self._dropped = ResponseRepair(), FloodLimit(), DroppedEvents()
+        self._is_end_reported = False
+        """An event has said that the service will answer nothing more."""
         self._output_at = 0.0
         """When something last came of a response that ``ResponseRepair`` has announced."""
         self._rollover = RolloverScheduler(self._resumer, self._activity, self._switch_to)
@@ -334,7 +336,10 @@ class PluginWebSocket:
         if reason := fatal_error_message(event):
             if self._connector.has_fallback:
                 return Closed(FATAL_CLOSE, reason)
-            self._lost(ServiceError(leg.host, reason))  # the engine ends with the event itself
+            if not self._is_end_reported:
+                self._is_end_reported = True
+                # The engine ends with the event itself.
+                self._lost(ServiceError(leg.host, reason))
         if self._handle_internal_error(event):
             return None
         if refusal := self._settings.refusal(event):
@@ -368,18 +373,27 @@ class PluginWebSocket:
         if not self._flood.lets_through(event, leg.state, time.monotonic()):
             self._drop(event, "too_many")
             return
-        hidden = leg.is_replay_echo(event)
+        hidden, is_stray = leg.is_replay_echo(event), self._is_stray_end(event)
         for difference in leg.on_server_event(event):
             self._notify(setting_differs_notice(difference))
         self._state.on_server_event(event, hidden=hidden)
         if event.get("type") == "session.updated":
             self._settle()
             self._resumer.service_confirms = True
-        for notice in self._response_monitor.notices(event):
+        for notice in () if is_stray else self._response_monitor.notices(event):
             self._notify(notice)
         self._send_queued_responses()
         if not hidden and self._response_monitor.should_forward(event):
             self._forward(event, text)
+
+    def _is_stray_end(self, event: Event) -> bool:
+        """Whether ``event`` ends a response that is not in flight, and that nobody asked for."""
+        response_id = as_object(event.get("response")).get("id")
+        return event.get("type") == "response.done" and not (
+            self._event_filter.is_open(response_id)
+            or self._connection.state.is_open_response(response_id)
+            or self._connection.state.is_response_pending
+        )
 
     def _forward(self, event: Event, text: str | None) -> None:
         before = self._event_filter.response

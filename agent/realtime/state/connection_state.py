@@ -62,6 +62,12 @@ class ConnectionState:
         """A ``response.create`` would be refused now, or may be."""
         return self.active_response is not None or self.unconfirmed_request is not None
 
+    def is_open_response(self, response_id: Any) -> bool:
+        """Whether the response is in flight, in the default conversation or outside."""
+        return isinstance(response_id, str) and (
+            response_id == self.active_response or response_id in self.out_of_band_responses
+        )
+
     @property
     def is_voice_locked(self) -> bool:
         """Audio of the assistant has come, or is on its way."""

@@ -386,3 +386,23 @@ async def test_event_that_raises_is_told_as_malformed(monkeypatch: pytest.Monkey
     async with calling(answer) as (caller, _):
         assert await caller.ask() == "Hello there"
         assert caller.told("event_dropped") == [{"type": "odd.event", "reason": "malformed"}]
+
+
+async def test_flood_of_failed_responses_nobody_waits_for_is_not_told() -> None:
+    details = {"error": {"code": "server_error", "type": "x", "message": "odd"}}
+
+    async def flood(connection: Connection, create: Event) -> None:
+        await ordinary(connection, create)
+        for number in range(500):
+            await connection.done(f"r{number}", status="failed", status_details=details)
+        await connection.created("r2")
+        await connection.done("r2", status="failed", status_details=details)
+
+    async with calling(flood) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        async with asyncio.timeout(3):
+            while not caller.told("response_failed"):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        assert len(caller.told("response_failed")) == 1
+        reasons = [each["reason"] for each in caller.told("event_dropped")]
+        assert sorted(reasons) == ["out_of_place", "too_many"]
