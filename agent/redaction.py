@@ -25,8 +25,8 @@ MAX_TEXT_CHARACTERS = 300
 MAX_PARAM_CHARACTERS = 100
 MAX_DETAIL_ENTRIES = 20
 _MAX_DEPTH = 4
-_MAX_SECRET_CHARACTERS = 4096
-"""A secret is seen whole at a cut if it is no longer than this."""
+_MARGIN = 4096
+"""Characters read behind those that are shown, for what must be seen whole to be found."""
 
 HIDDEN = "(hidden)"
 PRIVATE = "[private text]"
@@ -86,23 +86,26 @@ def shorten(text: str, limit: int) -> str:
 
 def bounded(text: str, limit: int = MAX_TEXT_CHARACTERS, secrets: Collection[str] = ()) -> str:
     """``text``, redacted and shortened, at a cost by ``limit`` and not by its length."""
-    window = limit + _MAX_SECRET_CHARACTERS
+    longest = max(map(len, [*_secrets, *secrets]), default=0)
+    window = limit + 2 * longest + _MARGIN
     if len(text) <= 2 * window:
         kept = redact(text, secrets)
         return kept if len(kept) <= limit else _joined(kept, kept, len(text), limit)
-    start, end = redact(text[:window], secrets), redact(text[-window:], secrets)
+    # A secret across the edge of a window is not found, so that the edge is dropped.
+    edge = max(longest, _MARGIN // 2)
+    start, end = redact(text[:window], secrets)[:-edge], redact(text[-window:], secrets)[edge:]
     return _joined(start, end, len(text), limit)
 
 
 def one_line(text: str, limit: int) -> str:
-    """``text`` shortened to about ``limit`` characters, in a line."""
-    return " ".join(shorten(text, limit).split())
+    """``text`` redacted and shortened to about ``limit`` characters, in a line."""
+    return " ".join(bounded(text, limit).split())
 
 
 def presentable(problem: Problem, secrets: Collection[str], limit: int) -> Problem:
     """``problem`` as it may be shown: no secret in it, and a message of ``limit`` characters."""
     violation = problem.violation
-    param = violation.param and shorten(violation.param, MAX_PARAM_CHARACTERS)
+    param = violation.param and bounded(violation.param, MAX_PARAM_CHARACTERS, secrets)
     message = bounded(violation.message, limit, secrets)
     return replace(
         problem,

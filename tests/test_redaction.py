@@ -7,7 +7,16 @@ import json
 import pytest
 
 from agent import redaction
-from agent.redaction import add_private, add_secret, bounded, bounded_detail, redact, redact_url
+from agent.realtime.plugin.flood_limit import DroppedEvents
+from agent.redaction import (
+    add_private,
+    add_secret,
+    bounded,
+    bounded_detail,
+    one_line,
+    redact,
+    redact_url,
+)
 
 KEY = 'a-key/with "odd" characters'
 INSTRUCTIONS = " ".join(
@@ -86,3 +95,22 @@ def test_bounded_detail_of_any_value_is_small_and_valid_json() -> None:
     text = json.dumps(bounded_detail(value), allow_nan=False)
     assert len(text) < 1000
     assert "odd" not in text
+
+
+def test_bounded_several_long_secrets_are_hidden() -> None:
+    long = "".join(f"{number:x}-" for number in range(1000, 2000))
+    add_secret(long)
+    for count in (1, 2, 3, 20):
+        assert "3e8-" not in bounded(long * count)
+
+
+def test_brief_secret_across_the_cut_is_hidden() -> None:
+    for before in range(0, 900, 30):
+        assert "a-key" not in one_line("x" * before + f" {KEY}", 200)
+
+
+def test_dropped_event_with_a_secret_in_its_type_is_redacted() -> None:
+    for before in range(60):
+        dropped = DroppedEvents()
+        notice = dropped.add({"type": "x" * before + KEY}, "malformed")
+        assert "a-key" not in f"{notice} {dropped}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from typing import Any
@@ -16,6 +17,8 @@ logger = logging.getLogger("agent.call")
 MAX_BYTES = 4096
 """Of one attribute. LiveKit allows a participant 64 KiB for all of them."""
 FLUSH_SECONDS = 1.0
+SPACING_SECONDS = 0.25
+"""Between two requests: what a service does many times a second is no flood of signalling."""
 _STRING_LENGTHS = (1500, 450, 150, 45)
 _MAX_MEMBERS = 50
 _MAX_DEPTH = 6
@@ -25,13 +28,15 @@ class RoomAttributes:
     """Sets attributes of the agent participant, in order, as soon as it is in the room.
 
     What is put before the room is joined waits for that; a later value for the same name replaces
-    one that still waits. Nothing here raises: a call goes on without its attributes.
+    one that still waits. There are at most four requests a second. Nothing here raises: a call
+    goes on without its attributes.
     """
 
     def __init__(self, room: rtc.Room) -> None:
         self._room = room
         self._waiting: dict[str, str] = {}
         self._setting: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Event()
         room.on("connection_state_changed", self._on_state)
 
     def put(self, name: str, value: Any, *, max_bytes: int = MAX_BYTES) -> None:
@@ -41,8 +46,12 @@ class RoomAttributes:
 
     async def flush(self) -> None:
         """Wait until everything is set, a second at most. To be called before the room is left."""
-        if self._setting is not None:
-            await asyncio.wait((self._setting,), timeout=FLUSH_SECONDS)
+        self._flushing.set()
+        try:
+            if self._setting is not None:
+                await asyncio.wait((self._setting,), timeout=FLUSH_SECONDS)
+        finally:
+            self._flushing.clear()
 
     def _on_state(self, _: object) -> None:
         self._start()
@@ -59,6 +68,8 @@ class RoomAttributes:
                 await self._room.local_participant.set_attributes(attributes)
             except Exception as error:  # the room may be gone; the log has the event all the same
                 logger.warning("attributes could not be set (%s): %s", ", ".join(attributes), error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._flushing.wait(), SPACING_SECONDS)
 
 
 def bounded_json(value: Any, max_bytes: int) -> str:

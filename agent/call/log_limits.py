@@ -84,7 +84,8 @@ class LogLimits(logging.Filter):
         try:
             return self._limited(record)
         except Exception as error:  # a log line is never worth a call
-            record.msg, record.args = f"a log line could not be read: {describe(error)[:200]}", ()
+            reason = bounded(describe(error), 200)
+            record.msg, record.args = f"a log line could not be read: {reason}", ()
             record.exc_info = None
             return True
 
@@ -175,8 +176,8 @@ def _is_raised_in_engine(error: BaseException) -> bool:
 def _bound_traceback(record: logging.LogRecord) -> None:
     assert record.exc_info
     text = logging.Formatter().formatException(record.exc_info)
-    # The end has the error and the place.
-    kept = redact(text[-MAX_TRACEBACK_CHARACTERS:])
+    # The end has the error and the place. A secret at the cut is seen whole.
+    kept = redact(text[-2 * MAX_TRACEBACK_CHARACTERS :])[-MAX_TRACEBACK_CHARACTERS:]
     if kept != text:
         record.exc_info, record.exc_text = None, kept
 

@@ -69,11 +69,15 @@ async def earlier_agent(
     this agent stays.
     """
 
-    def is_rival(identity: str, name: str | None) -> bool:
-        return name == agent_name and identity not in (ignored, room.local_participant.identity)
+    def is_rival(participant: rtc.RemoteParticipant | ParticipantInfo) -> bool:
+        # A client may set any attribute of its own; its kind comes from its token.
+        return (
+            int(participant.kind) == int(rtc.ParticipantKind.PARTICIPANT_KIND_AGENT)
+            and participant.attributes.get(ATTRIBUTE_AGENT_NAME) == agent_name
+            and participant.identity not in (ignored, room.local_participant.identity)
+        )
 
-    seen = room.remote_participants.values()
-    if not any(is_rival(each.identity, each.attributes.get(ATTRIBUTE_AGENT_NAME)) for each in seen):
+    if not any(is_rival(each) for each in room.remote_participants.values()):
         return None
     try:
         listed = await _participants(rooms, room.name, 0.0)
@@ -81,11 +85,7 @@ async def earlier_agent(
         logger.warning("who joined '%s' first is unknown: %s", room.name, error)
         return None
     own = [_arrival(each) for each in listed if each.identity == room.local_participant.identity]
-    rivals = sorted(
-        _arrival(each)
-        for each in listed
-        if is_rival(each.identity, each.attributes.get(ATTRIBUTE_AGENT_NAME))
-    )
+    rivals = sorted(_arrival(each) for each in listed if is_rival(each))
     return rivals[0][-1] if own and rivals and rivals[0] < own[0] else None
 
 

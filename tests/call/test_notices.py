@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -41,3 +42,22 @@ async def test_notices_many_at_once_are_two_requests_with_the_latest() -> None:
     assert json.loads(participant.attributes["agent.response_failed"]) == {"number": 999}
     assert participant.requests == 2
     assert len(participant.attributes["agent.long"]) <= MAX_BYTES
+
+
+async def test_attributes_are_set_four_times_a_second_and_flushed_at_once() -> None:
+    participant = Participant()
+    room = SimpleNamespace(
+        local_participant=participant, on=lambda *_: None, isconnected=lambda: True
+    )
+    attributes = RoomAttributes(cast(Any, room))
+    began = time.monotonic()
+    number = 0
+    while time.monotonic() - began < 0.6:
+        attributes.put("agent.number", number := number + 1)
+        await asyncio.sleep(0.01)
+    assert participant.requests <= 3
+    attributes.put("agent.number", "the last")
+    began = time.monotonic()
+    await attributes.flush()
+    assert time.monotonic() - began < 0.2
+    assert participant.attributes == {"agent.number": '"the last"'}

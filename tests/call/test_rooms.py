@@ -7,13 +7,17 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiohttp import web
-from livekit import api
+from livekit import api, rtc
+from livekit.agents.types import ATTRIBUTE_AGENT_NAME
+from livekit.protocol.models import ParticipantInfo
 
 from agent.call import api_requests
-from agent.call.rooms import close_room, list_people
+from agent.call.rooms import close_room, earlier_agent, list_people
 
 Answer = Callable[[web.Request], web.StreamResponse]
 
@@ -138,3 +142,40 @@ async def test_people_when_nothing_listens_raises_the_one_error() -> None:
     async with api.LiveKitAPI("ws://127.0.0.1:1", "key", "secret" * 8) as client:
         with pytest.raises(api_requests.ApiRequestError, match="Cannot connect"):
             await list_people(client.room, "room")
+
+
+def _participant(identity: str, kind: int, joined_at_ms: int) -> ParticipantInfo:
+    return ParticipantInfo(
+        identity=identity,
+        kind=ParticipantInfo.Kind.Name(ParticipantInfo.Kind.ValueType(kind)),
+        joined_at_ms=joined_at_ms,
+        attributes={ATTRIBUTE_AGENT_NAME: "agent"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "listed", "earlier"),
+    [
+        (rtc.ParticipantKind.PARTICIPANT_KIND_AGENT, ParticipantInfo.Kind.AGENT, "other"),
+        # Any client may call itself an agent by an attribute of its own.
+        (rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD, ParticipantInfo.Kind.STANDARD, None),
+        (rtc.ParticipantKind.PARTICIPANT_KIND_AGENT, ParticipantInfo.Kind.STANDARD, None),
+    ],
+)
+async def test_earlier_agent_counts_participants_of_kind_agent_only(
+    shown: int, listed: int, earlier: str | None
+) -> None:
+    def participants(_: web.Request) -> web.StreamResponse:
+        own = _participant("own", ParticipantInfo.Kind.AGENT, 2000)
+        response = api.ListParticipantsResponse(
+            participants=[_participant("other", listed, 1000), own]
+        )
+        return web.Response(body=response.SerializeToString())
+
+    room: Any = SimpleNamespace(
+        name="room",
+        local_participant=SimpleNamespace(identity="own"),
+        remote_participants={"other": _participant("other", shown, 1000)},
+    )
+    async with livekit_api(participants) as (client, _):
+        assert await earlier_agent(client.room, room, "agent") == earlier

@@ -108,6 +108,8 @@ class OddService:
                 self.received.append(event)
                 if event["type"] == "session.update":
                     await connection.say("session.updated", session=event["session"])
+                elif event["type"] == "conversation.item.create":
+                    await connection.say("conversation.item.added", item=event["item"])
                 elif event["type"] == "response.create":
                     await self._answer(connection, event)
         except ConnectionClosed:

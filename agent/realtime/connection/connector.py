@@ -150,6 +150,7 @@ def fatal_error_message(event: Event) -> str:
     if event.get("type") == "response.done":
         details = as_object(as_object(event.get("response")).get("status_details"))
         error = as_object(details.get("error"))
-    if {error.get("code"), error.get("type")} & _FATAL_ERRORS:
+    names = (error.get("code"), error.get("type"))
+    if any(isinstance(name, str) and name in _FATAL_ERRORS for name in names):
         return one_line(str(error.get("message")), MAX_REASON)
     return ""

@@ -22,6 +22,7 @@ from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event, to_ga, to_service
 from agent.realtime.protocol.event_json import parse, serialise
 from agent.realtime.state.connection_state import ConnectionState, as_object
+from agent.realtime.state.response_tracker import UNKNOWN
 from agent.realtime.state.settings_comparison import SettingDifference, SettingsComparison
 from agent.realtime.validation import preconditions
 from agent.realtime.validation.guard import Guard
@@ -56,6 +57,8 @@ class ServiceConnection:
         """When the service will end the session, by ``time.monotonic``."""
         self.last_received_at = self.opened_at
         """When the service last said anything."""
+        self.response_active_at = self.opened_at
+        """When the response in flight was asked for, or something of it last came."""
         self.confirmed: bool | None = None
         """The service has confirmed the settings that the call had, or it has not in time;
         ``None``: it was not asked for them before it became the call's connection."""
@@ -122,6 +125,8 @@ class ServiceConnection:
         if isinstance(text, Violation):
             return text
         self.state.on_client_event(event)
+        if self.state.responses.unconfirmed_request is event:
+            self.response_active_at = time.monotonic()
         self._socket.send(text)
         return None
 
@@ -181,6 +186,7 @@ class ServiceConnection:
             frame = json.dumps(event)
         if self.response_queue.is_lost_race(event):
             logger.debug("a race was lost, nothing to do: %s", event["error"].get("message"))
+            self.response_active_at = self.last_received_at
             return None
         return event, frame
 
@@ -194,7 +200,18 @@ class ServiceConnection:
         if event.get("type") == "session.created":
             self._created(as_object(event.get("session")))
         self.state.on_server_event(event)
+        if self._is_of_active_response(event):
+            self.response_active_at = time.monotonic()
         return differences
+
+    def _is_of_active_response(self, event: Event) -> bool:
+        """Whether ``event`` shows that the response in flight goes on. Others do not, such as
+        ``rate_limits.updated``, which a service may send all the time."""
+        if not str(event.get("type")).startswith("response."):
+            return False
+        response_id = event.get("response_id") or as_object(event.get("response")).get("id")
+        active = self.state.responses.active
+        return active is not None and (active == UNKNOWN or response_id in (None, active))
 
     def is_replay_echo(self, event: Event) -> bool:
         """Whether ``event`` is about what the plugin got from another connection already."""

@@ -8,12 +8,13 @@ import logging
 import socket as sockets
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import aiohttp
 
 from agent.errors import ServiceError
 from agent.realtime.connection.endpoint import Endpoint
+from agent.realtime.connection.frame_queue import Closed as Closed
+from agent.realtime.connection.frame_queue import FrameQueue
 from agent.realtime.connection.io_loop import io_loop
 from agent.redaction import add_secret, one_line
 
@@ -43,40 +44,6 @@ MAX_REASON = 200
 """Characters quoted of what a service, or aiohttp, which quotes it, says of a failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The end of a socket, as its last message."""
-
-    code: int | None
-    reason: str = ""
-
-
-class FrameQueue:
-    """What crosses from the I/O loop to the job's loop, in order."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._items: deque[str | Closed | None] = deque()
-        self._filled = asyncio.Event()
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._items
-
-    def put(self, item: str | Closed | None) -> None:
-        """From any thread."""
-        self._items.append(item)
-        with contextlib.suppress(RuntimeError):  # the job is over and its loop closed
-            self._loop.call_soon_threadsafe(self._filled.set)
-
-    async def get(self) -> str | Closed | None:
-        while not self._items:
-            self._filled.clear()
-            if not self._items:
-                await self._filled.wait()
-        return self._items.popleft()
-
-
 class ServiceWebSocket:
     """An open connection. ``open`` makes one; ``send`` returns at once."""
 
@@ -94,6 +61,8 @@ class ServiceWebSocket:
         self._answered_at = time.monotonic()
         """When the service last showed that it reads: by a pong, or by accepting the connection."""
         self._dropped = 0
+        self._may_read = asyncio.Event()
+        self._is_closing = False
         self._tcp = socket.get_extra_info("socket")
         loop = asyncio.get_running_loop()
         self._reading = loop.create_task(self._read())
@@ -138,6 +107,11 @@ class ServiceWebSocket:
         """Nothing has come that was not received."""
         return self._inbox.is_empty
 
+    @property
+    def waiting_characters(self) -> int:
+        """Of the frames that have come and were not received, each with some overhead."""
+        return self._inbox.waiting_characters
+
     def wake(self) -> None:
         """Let ``receive`` return ``None``."""
         self._inbox.put(None)
@@ -173,6 +147,7 @@ class ServiceWebSocket:
                         self._awaits_pong, self._answered_at = False, time.monotonic()
                     case aiohttp.WSMsgType.ERROR:
                         self._reason = self._reason or str(message.data)
+                await self._wait_for_room()
         except (ConnectionError, aiohttp.ClientError) as error:  # the pong could not be sent
             self._reason = self._reason or str(error)
         finally:
@@ -191,6 +166,16 @@ class ServiceWebSocket:
                 len(text),
             )
 
+    async def _wait_for_room(self) -> None:
+        """Wait while too much waits to be taken."""
+        if self._is_closing or not self._inbox.is_full:
+            return
+        self._may_read.clear()
+        self._inbox.call_when_there_is_room(lambda: io_loop().call_soon(self._may_read.set))
+        # The job's loop may have taken it all in this moment, and would not call any more.
+        if self._inbox.is_full:
+            await self._may_read.wait()
+
     async def _ping(self) -> None:
         """Notice a service that sends but does not read. aiohttp's heartbeat, which takes any
         frame for a sign of life, notices one that is silent."""
@@ -207,6 +192,8 @@ class ServiceWebSocket:
             self._shut_down()
 
     async def _close(self) -> None:
+        self._is_closing = True
+        self._may_read.set()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 if self._sending is not None:

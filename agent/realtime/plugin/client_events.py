@@ -18,7 +18,9 @@ from collections.abc import Iterable, Sequence
 from agent.errors import Violation
 from agent.realtime.connection.resume import SessionResumer
 from agent.realtime.connection.service_connection import ServiceConnection
+from agent.realtime.plugin.notices import NoticePublisher
 from agent.realtime.plugin.plugin_queue import PluginQueue
+from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.audio import AudioChunk
 from agent.realtime.protocol.dialects import Event
@@ -48,6 +50,7 @@ class ClientEventPath:
         state: CallState,
         resumer: SessionResumer,
         plugin_queue: PluginQueue,
+        notices: NoticePublisher,
         tap: Tap,
         gate: AudioGate | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class ClientEventPath:
         self._settings = state.settings
         self._resumer = resumer
         self._plugin_queue = plugin_queue
+        self._notices = notices
         self._tap = tap
         self._gate = gate
         self._numbers = itertools.count(1)
@@ -162,12 +166,14 @@ class ClientEventPath:
         """Send what waits for a response that the service began and does not end."""
         if connection is not self._connection or not connection.response_queue.waiting:
             return
-        left = connection.last_received_at + STALL_SECONDS - time.monotonic()
+        left = connection.response_active_at + STALL_SECONDS - time.monotonic()
         if left > 0:
             loop = asyncio.get_running_loop()
             loop.call_later(left, self._release_stalled_response, connection)
         else:
             connection.response_queue.release_stalled()
+            notice = Notice("response_stalled", {"after_ms": round(STALL_SECONDS * 1000)})
+            self._notices.publish(notice, connection.host)
             self.send_queued_responses()
 
     def _send_checked(

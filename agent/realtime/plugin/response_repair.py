@@ -32,7 +32,10 @@ _OUTPUT = _DELTAS | _ANNOUNCEMENTS | {"response.output_item.done"}
 class ResponseRepair:
     """The state of one call, over all its connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, unanswered_calls: set[str]) -> None:
+        """``unanswered_calls`` are the ids of tool calls without an answer, updated here. Once a
+        call is answered, another item may have its id: some services have one id for all calls,
+        or begin again with each response."""
         self._responses = ResponseTracker()
         """As the service has sent them, and as they are announced here."""
         self._added: str | None = None
@@ -41,7 +44,9 @@ class ResponseRepair:
         """Open responses of which something can be played or executed."""
         self._ended: OrderedDict[str, bool] = OrderedDict()
         """Responses that have ended; whether their output may still come."""
-        self._calls: OrderedDict[str, None] = OrderedDict()
+        self._calls: OrderedDict[tuple[str, Any], None] = OrderedDict()
+        """Calls of tools on this connection, by their ids and those of their items."""
+        self._unanswered = unanswered_calls
         self._numbers = itertools.count(1)
         self.dropped = ""
         """Why nothing was made of the last event; empty where it was no loss."""
@@ -87,6 +92,8 @@ class ResponseRepair:
         self._responses = ResponseTracker()
         self._has_output.clear()
         self._added = None
+        self._calls.clear()
+        self._unanswered.clear()
 
     def _on_created(self, event: Event, request: Event | None) -> list[Event]:
         response = as_object(event.get("response"))
@@ -148,7 +155,7 @@ class ResponseRepair:
         if (
             is_call
             and event["type"] == "response.output_item.done"
-            and not self._is_new_call(item.get("call_id"))
+            and not self._is_new_call(item.get("call_id"), item["id"])
         ):
             return []
         before = self._announce_response(event, request)
@@ -160,23 +167,25 @@ class ResponseRepair:
             self._has_output.add(response_id)
         return [*before, *announced, event]
 
-    def _is_new_call(self, call_id: Any) -> bool:
+    def _is_new_call(self, call_id: Any, item_id: str) -> bool:
         if not isinstance(call_id, str) or not call_id:
             self.dropped = "malformed"
-        elif call_id in self._calls:
+        elif call_id in self._unanswered or (call_id, item_id) in self._calls:
             self.dropped = "repeated_call"
         else:
-            self._calls[call_id] = None
+            self._unanswered.add(call_id)
+            self._calls[call_id, item_id] = None
             while len(self._calls) > MAX_REMEMBERED:
-                self._calls.popitem(last=False)
+                (oldest, _), _ = self._calls.popitem(last=False)
+                self._unanswered.discard(oldest)
         return not self.dropped
 
     def _announce_response(self, event: Event, request: Event | None) -> list[Event]:
         """``response.created`` for ``event``, where none is open that it can belong to. Only
-        what can be played is worth one."""
+        what can be played or executed is worth one."""
         response_id = event.get("response_id")
         is_known = self._is_known(response_id)
-        if event["type"] not in _DELTAS:
+        if event["type"] not in _DELTAS and not _is_function_call(event):
             return []
         if self._responses.active is not None and (
             self._responses.active != self._added or is_known or not isinstance(response_id, str)
@@ -245,6 +254,10 @@ def _is_usable(event: Event) -> bool:
         return isinstance(as_object(event.get("part")).get("type"), str)
     item = as_object(event.get("item"))
     return isinstance(item.get("id"), str) and isinstance(item.get("type"), str)
+
+
+def _is_function_call(event: Event) -> bool:
+    return bool(as_object(event.get("item")).get("type") == "function_call")
 
 
 def _metadata(request: Event | None) -> Any:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Iterable
 
-from agent.errors import ServiceError, describe
+from agent.errors import ServiceError, Violation, describe
 from agent.realtime.connection.connector import FATAL_CLOSE, Connector, fatal_error_message
 from agent.realtime.connection.service_connection import ServiceConnection
 from agent.realtime.connection.websocket import MAX_REASON, Closed
@@ -24,6 +24,7 @@ from agent.realtime.plugin.response_monitor import Notice, ResponseMonitor, sett
 from agent.realtime.plugin.response_repair import ResponseRepair
 from agent.realtime.plugin.sample_alignment import WholeSamples
 from agent.realtime.protocol.dialects import Event
+from agent.realtime.protocol.event_json import parse
 from agent.realtime.state.call_state import CallState
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.response_tracker import cancelled_response_done
@@ -58,7 +59,8 @@ class ServerEventPipeline:
         )
         self._event_filter = EventFilter()
         self._whole_samples = WholeSamples()
-        self._repair, self._flood, self._dropped = ResponseRepair(), FloodLimit(), DroppedEvents()
+        self._repair = ResponseRepair(state.unanswered_calls)
+        self._flood, self._dropped = FloodLimit(), DroppedEvents()
         self._quiet_timer: asyncio.TimerHandle | None = None
         """Ends a response that ``ResponseRepair`` has announced."""
 
@@ -72,6 +74,8 @@ class ServerEventPipeline:
                 "an event of %s could not be taken: %s: %s",
                 *(connection.host, describe(error), bounded(frame, MAX_REASON)),
             )
+            event = parse(frame)
+            self._drop(connection, {} if isinstance(event, Violation) else event, "malformed")
             return None
 
     def on_connection_lost(self, events: Iterable[Event]) -> None:
@@ -172,17 +176,27 @@ class ServerEventPipeline:
             self._drop(connection, event, "too_many")
             return
         is_hidden = connection.is_replay_echo(event)
+        is_stray = self._is_stray_end(connection, event)
         for difference in connection.on_server_event(event):
             self._notices.publish(setting_differs_notice(difference), connection.host)
         self._state.on_server_event(event, connection.state.responses, hidden=is_hidden)
         if event.get("type") == "session.updated":
             self._on_session_ready()
             self._settings.service_confirms = True
-        for notice in self._response_monitor.notices(event):
+        for notice in () if is_stray else self._response_monitor.notices(event):
             self._notices.publish(notice, connection.host)
         self._client_events.send_queued_responses()
         if not is_hidden and self._response_monitor.should_forward(event):
             self._forward(connection, event, text)
+
+    def _is_stray_end(self, connection: ServiceConnection, event: Event) -> bool:
+        """Whether ``event`` ends a response that is not in flight, and that nobody asked for."""
+        response_id = as_object(event.get("response")).get("id")
+        return event.get("type") == "response.done" and not (
+            self._event_filter.is_open(response_id)
+            or connection.state.responses.is_open(response_id)
+            or connection.state.responses.is_pending
+        )
 
     def _forward(self, connection: ServiceConnection, event: Event, text: str | None) -> None:
         before = self._event_filter.response

@@ -60,7 +60,7 @@ class PluginWebSocket:
         resumer = SessionResumer(connector, self._state.settings, self._state.history)
         connection = ServiceConnection(socket, connector.target)
         self._client_events = ClientEventPath(
-            connection, self._state, resumer, self._plugin_queue, tap, gate
+            connection, self._state, resumer, self._plugin_queue, self._notices, tap, gate
         )
         self._server_events = ServerEventPipeline(
             connector,

@@ -59,6 +59,8 @@ class CallState:
         self.turns, self.uncommitted_audio = TurnState(), UncommittedAudio()
         self._committing: deque[HeldEvent] = deque()
         """Commits that the service has not confirmed, with their audio."""
+        self.unanswered_calls: set[str] = set()
+        """Ids of the tool calls that the plugin got on this connection and has not answered."""
         self._held: list[HeldEvent] = []
         """What waits for the next connection."""
         self._requested_at: dict[str, float] = {}
@@ -138,6 +140,9 @@ class CallState:
         """The plugin wants ``event`` sent."""
         if is_in_band_request(event):
             self._requested_at[str(event["event_id"])] = now
+        item = as_object(event.get("item"))
+        if item.get("type") == "function_call_output":
+            self.unanswered_calls.discard(str(item.get("call_id")))
 
     def hold(self, event: Event) -> None:
         """Keep ``event`` for the next connection."""

@@ -77,6 +77,10 @@ class ResponseTracker:
         """Whether audio of any response may be on its way."""
         return self.is_pending or bool(self.out_of_band or self._out_of_band_requests)
 
+    def is_open(self, response_id: Any) -> bool:
+        """Whether the response of this id is in flight, in the default conversation or outside."""
+        return isinstance(response_id, str) and response_id in self.open
+
     def is_out_of_band(self, response_id: Any) -> bool:
         """Whether the response of this id is in flight outside the default conversation."""
         return (

@@ -185,6 +185,36 @@ async def test_a_binary_frame_is_taken_as_text() -> None:
         await socket.close()
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_frames_that_nobody_takes_are_bounded_and_held_back(
+    taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.realtime.connection.frame_queue.MAX_WAITING_CHARACTERS", 1_000_000)
+    async with asyncio.timeout(10), RecordingService() as service:
+        socket = await opened(service)
+
+        async def say_much() -> None:
+            for number in range(300):
+                await service.say(f"{number:0100000}")
+
+        saying = asyncio.create_task(say_much())
+        waiting = -1
+        while waiting != socket.waiting_characters:
+            waiting = socket.waiting_characters
+            await asyncio.sleep(0.3)
+        assert 1_000_000 < waiting < 1_200_000
+        assert not saying.done()
+        if taken:
+            for number in range(300):
+                assert await socket.receive() == f"{number:0100000}"
+            await saying
+        saying.cancel()
+        await asyncio.wait((saying,))
+        began = time.monotonic()
+        await socket.close()
+        assert time.monotonic() - began < 1.5
+
+
 @asynccontextmanager
 async def raw_service(frame: bytes, *, every: float = 0) -> AsyncIterator[Endpoint]:
     """Accepts the handshake, sends ``frame``, again and again if ``every``, and reads nothing."""

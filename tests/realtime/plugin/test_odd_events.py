@@ -59,7 +59,7 @@ def test_nothing_that_comes_does_harm(
         ResponseMonitor(text_only=text_only),
         SettingsComparison(),
     )
-    repair, flood, event_filter = ResponseRepair(), FloodLimit(), EventFilter()
+    repair, flood, event_filter = ResponseRepair(set()), FloodLimit(), EventFilter()
     create = {"type": "response.create", "event_id": "e1", "response": {"metadata": {"a": "b"}}}
     conversation.on_client_event(create)
     update = {"type": "realtime", "audio": {"output": {"voice": "ash"}}, "tools": [{"name": "f"}]}

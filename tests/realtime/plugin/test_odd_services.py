@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from livekit.agents.llm import FunctionCallOutput
 
 from agent.call.log_limits import LogLimits
+from agent.redaction import add_secret
 from tests.kit.odd_service import (
     SOUND,
     Answer,
@@ -292,3 +294,133 @@ async def test_close_during_a_flood_is_prompt_and_the_loop_is_never_blocked() ->
         await caller.close()
         assert time.monotonic() - closing < 1.5
         assert longest < 0.3
+
+
+async def test_frames_quoted_in_the_log_show_no_part_of_a_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    key = "0Key" * 21  # longer than what is left of the quotation after it begins
+    add_secret(key)
+
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.raw("x" * 150 + key)
+        await connection.raw(json.dumps({"type": "x" * 150 + key, "event_id": "e", "item": []}))
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert "xxx0Key" not in str(caller.notices)
+    assert "what is no event: xxx" in caplog.text
+    assert "0Key" not in caplog.text
+
+
+async def test_stalled_response_is_released_while_other_events_keep_coming(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.realtime.plugin.websocket.STALL_SECONDS", 0.5)
+    chatter: list[asyncio.Task[None]] = []
+
+    async def answer(connection: Connection, create: Event) -> None:
+        if chatter:
+            await connection.answer("Hello", 2, **metadata(create))
+            return
+        await connection.created("r1", **metadata(create))  # and no more of it
+
+        async def say_other_things() -> None:
+            while True:
+                await connection.say("rate_limits.updated", rate_limits=[])
+                await connection.say("response.output_text.done", response_id="r0", text="")
+                await asyncio.sleep(0.05)
+
+        chatter.append(asyncio.create_task(say_other_things()))
+
+    async with calling(answer) as (caller, _):
+        await caller.session.generate_reply()
+        await asyncio.wait_for(caller.session.generate_reply(), 3)
+        assert caller.told("response_stalled") == [{"after_ms": 500}]
+        chatter[0].cancel()
+
+
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_tool_call_without_response_created_is_taken(announced: bool) -> None:
+    async def answer(connection: Connection, create: Event) -> None:
+        if announced:
+            await connection.added("i", **CALL)
+        await connection.item_done("i", **CALL)
+        await connection.done()
+
+    async with calling(answer) as (caller, _):
+        await caller.ask()
+        assert caller.calls == ["c"]
+
+
+async def test_tool_calls_with_a_constant_call_id_are_taken_once_each_is_answered() -> None:
+    numbers = itertools.count()
+
+    async def answer(connection: Connection, create: Event) -> None:
+        number = next(numbers)
+        await connection.created(f"r{number}", **metadata(create))
+        for _ in range(2):
+            await connection.added(f"i{number}", f"r{number}", **CALL)
+            await connection.item_done(f"i{number}", f"r{number}", **CALL)
+        await connection.done(f"r{number}")
+
+    async with calling(answer) as (caller, _):
+        for number in range(3):
+            await caller.ask()
+            assert caller.calls == ["c"] * (number + 1)
+            context = caller.session.chat_ctx.copy()
+            output = FunctionCallOutput(name="f", call_id="c", output="done", is_error=False)
+            context.items.append(output)
+            await caller.session.update_chat_ctx(context)
+
+
+@pytest.mark.parametrize("name", [["insufficient_quota"], {}])
+async def test_error_whose_code_and_type_are_no_text_reaches_the_plugin(name: Any) -> None:
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.say("error", error={"code": name, "type": name, "message": "odd"})
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert len(caller.errors) == 1
+
+
+async def test_event_that_raises_is_told_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_for_odd(event: Event) -> str:
+        if event["type"] == "odd.event":
+            raise TypeError("odd")
+        return ""
+
+    monkeypatch.setattr("agent.realtime.plugin.websocket.fatal_error_message", raise_for_odd)
+
+    async def answer(connection: Connection, create: Event) -> None:
+        await connection.say("odd.event")
+        await ordinary(connection, create)
+
+    async with calling(answer) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        assert caller.told("event_dropped") == [{"type": "odd.event", "reason": "malformed"}]
+
+
+async def test_flood_of_failed_responses_nobody_waits_for_is_not_told() -> None:
+    details = {"error": {"code": "server_error", "type": "x", "message": "odd"}}
+
+    async def flood(connection: Connection, create: Event) -> None:
+        await ordinary(connection, create)
+        for number in range(500):
+            await connection.done(f"r{number}", status="failed", status_details=details)
+        await connection.created("r2")
+        await connection.done("r2", status="failed", status_details=details)
+
+    async with calling(flood) as (caller, _):
+        assert await caller.ask() == "Hello there"
+        async with asyncio.timeout(3):
+            while not caller.told("response_failed"):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        assert len(caller.told("response_failed")) == 1
+        reasons = [each["reason"] for each in caller.told("event_dropped")]
+        assert sorted(reasons) == ["out_of_place", "too_many"]
