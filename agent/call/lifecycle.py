@@ -14,6 +14,7 @@ from livekit import rtc
 from livekit.agents import AgentSession, CloseEvent, CloseReason, JobContext
 
 from agent.call.attributes import RoomAttributes
+from agent.call.caller import Caller
 from agent.call.rooms import close_room
 
 logger = logging.getLogger("agent.call")
@@ -55,7 +56,7 @@ class CallEnd:
     def __init__(
         self,
         ctx: JobContext,
-        caller: rtc.RemoteParticipant,
+        caller: Caller,
         session: AgentSession[None],
         attributes: RoomAttributes,
         *,

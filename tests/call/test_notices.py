@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from agent.call.attributes import MAX_BYTES, RoomAttributes
-from agent.call.call import Notices
+from agent.call.notices import NoticePublisher
 from agent.realtime.plugin.response_monitor import Notice
 
 
@@ -30,7 +30,7 @@ async def test_notices_many_at_once_are_two_requests_with_the_latest() -> None:
     room = SimpleNamespace(
         local_participant=participant, on=lambda *_: None, isconnected=lambda: True
     )
-    notices = Notices(RoomAttributes(cast(Any, room)))
+    notices = NoticePublisher(RoomAttributes(cast(Any, room)))
     for number in range(1000):
         notices.publish(Notice("response_failed", {"number": number}))
         if number == 500:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from agent.call.call import PROBLEMS
+from agent.call.problems import PROBLEMS
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn
 from tests.e2e.conftest import Worker
