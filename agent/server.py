@@ -24,7 +24,7 @@ from livekit.protocol import agent as protocol
 from livekit.protocol.agent import WorkerStatus
 
 from agent import processes
-from agent.call import CallInfo, MultimodalAgent, handle_call
+from agent.call import CallInfo, MultimodalAgent, Subscriber, handle_call
 from agent.call.api_requests import ApiRequestError, send_request
 from agent.call.lifecycle import FAILED_EXIT
 from agent.call.rooms import close_room, list_people
@@ -70,20 +70,22 @@ def create_server(
     *,
     agent: Callable[[CallInfo], MultimodalAgent] = MultimodalAgent,
     tools: Sequence[Tool | Toolset] = (),
+    subscribers: Sequence[Subscriber] = (),
     **options: Any,
 ) -> Server:
     """Create the server of a worker, which answers each call with an agent of its own.
 
     ``agent`` makes the agent of a call: ``MultimodalAgent``, a subclass, or a function. ``tools``
-    are LiveKit's ``@function_tool`` functions, which the agent may call. ``options`` are those of
-    LiveKit's ``AgentServer``, such as ``load_fnc``, in place of this worker's.
+    are LiveKit's ``@function_tool`` functions, which the agent may call. ``subscribers`` read the
+    events of each call. ``options`` are those of LiveKit's ``AgentServer``, such as ``load_fnc``,
+    in place of this worker's.
 
     The server dispatches a call again whose process died, logs how many calls are left while it
     drains, says why it refuses a call, and keeps job processes from a SIGTERM to its group.
 
     Assign it at the top level of a module: each job process imports that module, and finds
-    ``agent`` and ``tools`` there, so these may be anything. Where the server is run with another
-    name or inside a function, ``run`` raises ``LocalError``; not with ``JobExecutorType.THREAD``.
+    ``agent``, ``tools`` and ``subscribers`` there, so these may be anything. ``run`` raises
+    ``LocalError`` for a server that has no such name, except with ``JobExecutorType.THREAD``.
 
     A module that has to do something of its own with a job registers a function with
     ``server.rtc_session`` as in LiveKit's documentation, and calls ``handle_call`` in it.
@@ -105,7 +107,7 @@ def create_server(
     )
 
     async def handle(ctx: JobContext) -> None:
-        await handle_call(ctx, settings, agent=agent, tools=tools)
+        await handle_call(ctx, settings, agent=agent, tools=tools, subscribers=subscribers)
 
     server.entrypoint = ServerEntrypoint(server, handle)
     return server

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from multiprocessing.util import Finalize
 
@@ -60,14 +60,14 @@ class CallEnd:
         session: AgentSession[None],
         attributes: RoomAttributes,
         *,
-        on_error: Callable[[str], None] | None = None,
+        on_close: Callable[[CloseEvent], Awaitable[None]],
     ) -> None:
-        """``on_error`` is given the text of an error that has closed the session."""
+        """``on_close`` is awaited once the session has closed, before the job ends."""
         self._ctx = ctx
         self._caller = caller.identity
         self._session = session
         self._attributes = attributes
-        self._on_error = on_error
+        self._on_close = on_close
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
         session.on("close", self._on_session_close)
@@ -80,9 +80,7 @@ class CallEnd:
 
     async def _end(self, event: CloseEvent) -> None:
         logger.info("the session has closed: %s", event.reason.value)
-        error = getattr(event.error, "error", event.error)
-        if error is not None and self._on_error is not None:
-            self._on_error(str(error))
+        await self._on_close(event)
         if event.reason is not CloseReason.PARTICIPANT_DISCONNECTED:
             self._attributes.put(ENDED, {"reason": event.reason.value})
         await self._attributes.flush()
@@ -127,9 +125,17 @@ async def end_job(ctx: JobContext, reason: str, *, besides: str | None) -> None:
 
 
 @asynccontextmanager
-async def end_call_on_failure(ctx: JobContext, attributes: RoomAttributes) -> AsyncIterator[None]:
-    """What fails in here ends the call and fails the job. Upstream logs it, leaves the caller
-    alone with a silent agent, and tells the server that all went well (1.8.9, defect D21)."""
+async def end_call_on_failure(
+    ctx: JobContext,
+    attributes: RoomAttributes,
+    *,
+    on_failure: Callable[[str], Awaitable[None]],
+) -> AsyncIterator[None]:
+    """End the call and fail the job if the body raises. Await ``on_failure`` with ``failed`` first.
+
+    Upstream logs the error, leaves the caller alone with a silent agent, and tells the server that
+    all went well (1.8.9, defect D21).
+    """
     try:
         yield
     except Exception:
@@ -137,6 +143,7 @@ async def end_call_on_failure(ctx: JobContext, attributes: RoomAttributes) -> As
         if multiprocessing.parent_process() is not None:
             # The exit code is what tells of a failed job; this runs after everything else.
             Finalize(None, _exit, exitpriority=-100)
+        await on_failure("failed")
         attributes.put(ENDED, {"reason": "failed"})
         await attributes.flush()
         await end_job(ctx, "the call failed", besides=None)

@@ -46,14 +46,14 @@ def create_agent_session(
     if mode == LOCAL:
 
         def on_user_state(event: UserStateChangedEvent) -> None:
-            if (model := _model_session(session)) is not None:
+            if (model := get_realtime_session(session)) is not None:
                 model.hear(event.new_state == "speaking")
 
         session.on("user_state_changed", on_user_state)
     return session
 
 
-def _model_session(session: AgentSession[None]) -> RealtimeSession | None:
+def get_realtime_session(session: AgentSession[None]) -> RealtimeSession | None:
     """Of the agent that is in charge; ``None`` where that one has a model that is not ours."""
     try:
         model = session.current_agent.realtime_llm_session
@@ -73,7 +73,7 @@ def _forget_the_unheard(session: AgentSession[None]) -> None:
         event.speech_handle.add_done_callback(on_done)
 
     def on_done(handle: SpeechHandle) -> None:
-        model = _model_session(session)
+        model = get_realtime_session(session)
         if handle.interrupted and session.current_speech is None and model is not None:
             for item_id in model.unheard({item.id for item in session.history.items}):
                 model.send_event({"type": "conversation.item.delete", "item_id": item_id})
