@@ -1,4 +1,4 @@
-"""The server of a worker: LiveKit's, which also rescues calls and reports refusals and drains."""
+"""The server of a worker: LiveKit's, which also rescues calls, and logs refusals and drains."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def create_server(
 
 
 class Server(AgentServer):
-    """LiveKit's server with a rescue of calls. ``create_server`` is the public way to one."""
+    """LiveKit's server with a rescue of calls. Make one with ``create_server``."""
 
     def __init__(self, livekit: LiveKitSettings, **options: Any) -> None:
         """``options`` are upstream's."""
@@ -207,7 +207,7 @@ class Server(AgentServer):
 
     async def _update_job_status(self, proc: JobExecutor) -> None:
         """Upstream's own report of a job to the server, which it makes of every process that has
-        ended, too. There is no public way to be told of one."""
+        ended, too. Upstream has no public event for it."""
         await super()._update_job_status(proc)
         info = proc.running_job
         code = getattr(proc, "exitcode", None)

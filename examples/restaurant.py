@@ -14,7 +14,7 @@ from agent.server import create_server, load_worker_settings
 
 HOURS = {"weekday": "noon to ten", "sunday": "closed"}
 FILLER_AFTER_SECONDS = 1.0
-"""A caller who hears nothing for longer wonders whether the line is dead."""
+"""A caller who hears nothing for longer wonders whether the call is lost."""
 
 
 @function_tool

@@ -176,7 +176,7 @@ class Call:
             first_agent,
             room=self._ctx.room,
             room_options=RoomOptions(participant_identity=caller.identity),
-            # Upstream's remote control answers anybody in the room: it tells the instructions, the
+            # Upstream's remote control answers anybody in the room: it shows the instructions, the
             # tools and the history, and takes input. Simulations need it. So does the console,
             # which has it whatever is said here.
             session_host=self._ctx.simulation_context() is not None,

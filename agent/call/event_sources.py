@@ -61,7 +61,7 @@ class NoticeSource:
 
 
 class SessionSource:
-    """Publishes what the public events of an agent session, and of its model's, tell."""
+    """Publishes from the public events of an agent session and of its Realtime session."""
 
     def __init__(self, events: CallEvents, session: AgentSession[None]) -> None:
         """To be made before the session starts."""
@@ -103,7 +103,7 @@ class SessionSource:
         """Subscribe to the service's events, once for each Realtime session of the call.
 
         TAP: replace this by one ``tap.subscribe`` when agent/realtime/plugin/tap.py is there.
-        Until then the plugin's own event tells of what it was given.
+        Until then, the plugin's own event carries each event that the plugin receives.
         """
         model = get_realtime_session(self._session)
         if model is not None and model not in self._watched:

@@ -40,7 +40,7 @@ class SpeechStarted(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechStopped(CallEvent):
-    """The caller has ended to speak, as turn detection sees it."""
+    """The caller has stopped speaking, as turn detection sees it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class ResponseDone(CallEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAudioPlayed(CallEvent):
-    """The agent begins to be heard: the first audio of what it says has been played."""
+    """The agent begins to speak: the first audio of what it says has been played."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

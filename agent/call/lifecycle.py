@@ -27,7 +27,7 @@ CLOSE_SECONDS = 6.0
 """How long the room is tried to be closed once the agent has left it. Upstream kills the process
 ten seconds after that."""
 ENDED = "agent.call_ended"
-"""The agent participant's attribute that tells what ended the call: a JSON object with a
+"""The agent participant's attribute that names what ended the call: a JSON object with a
 ``reason``, one of livekit-agents' close reasons or ``failed``."""
 
 _Reason = rtc.DisconnectReason
@@ -37,7 +37,7 @@ _RETURNS = {
     _Reason.DUPLICATE_IDENTITY,
     _Reason.STATE_MISMATCH,
     _Reason.MIGRATION,
-    # What livekit-server 1.13 tells the others of a participant that another one of the same
+    # What livekit-server 1.13 reports of a participant that another one of the same
     # identity has replaced: a second tab, a page that was loaded again.
     _Reason.UNKNOWN_REASON,
     None,
@@ -45,8 +45,8 @@ _RETURNS = {
 
 
 class CallEnd:
-    """Ends the job, and the room with it, once the agent session has closed; and closes the
-    session once the caller is gone, for whatever reason.
+    """Ends the job, and the room with it, once the agent session has closed; closes the session
+    once the caller is gone, for whatever reason.
 
     LiveKit does neither by itself: the caller would stay in a room with a silent agent, or in an
     empty one (upstream 1.8.9, defects D1 and D24), and the agent with a caller whose network,
@@ -133,15 +133,15 @@ async def end_call_on_failure(
 ) -> AsyncIterator[None]:
     """End the call and fail the job if the body raises. Await ``on_failure`` with ``failed`` first.
 
-    Upstream logs the error, leaves the caller alone with a silent agent, and tells the server that
-    all went well (1.8.9, defect D21).
+    Upstream logs the error, leaves the caller alone with a silent agent, and reports to the
+    server that all went well (1.8.9, defect D21).
     """
     try:
         yield
     except Exception:
         logger.exception("the call failed")
         if multiprocessing.parent_process() is not None:
-            # The exit code is what tells of a failed job; this runs after everything else.
+            # The exit code is what marks a failed job; this runs after everything else.
             Finalize(None, _exit, exitpriority=-100)
         await on_failure("failed")
         attributes.put(ENDED, {"reason": "failed"})

@@ -1,4 +1,4 @@
-"""What a call tells its client's side."""
+"""Notices of a call, as attributes that its client reads."""
 
 from __future__ import annotations
 
