@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 
-from livekit.agents import JobContext, RunContext, function_tool
+from livekit.agents import RunContext, function_tool
 from livekit.agents.voice import SpeechHandle
 
-from agent.call import handle_call
-from agent.worker import create_server, settings
+from agent.server import create_server, load_worker_settings
 
 HOURS = {"weekday": "noon to ten", "sunday": "closed"}
 FILLER_AFTER_SECONDS = 1.0
-"""A caller who hears nothing for longer wonders whether the line is dead."""
+"""A caller who hears nothing for longer wonders whether the call is lost."""
 
 
 @function_tool
@@ -48,9 +47,4 @@ async def book_table(context: RunContext[None], people: int, day: str) -> str:
     return f"A table for {people} is booked for {day}."
 
 
-server = create_server(settings)
-
-
-@server.rtc_session(agent_name=settings.livekit.agent_name)
-async def entrypoint(ctx: JobContext) -> None:
-    await handle_call(ctx, settings, tools=[opening_hours, book_table])
+server = create_server(load_worker_settings(), tools=[opening_hours, book_table])

@@ -88,13 +88,13 @@ def test_where_the_engine_touches_the_network() -> None:
 
 
 def test_a_job_process_unpickles_its_setup_before_its_entrypoint() -> None:
-    """agent/job_process.py hands over the worker's settings with the first of the two."""
+    """agent/processes.py hands over the worker's settings with the first of the two."""
     names = [field.name for field in dataclasses.fields(ProcStartArgs)]
     assert names[:2] == ["initialize_process_fnc", "job_entrypoint_fnc"]
 
 
 def test_a_jobs_api_can_be_given_to_it() -> None:
-    """agent/job_process.py sets the one that has the secret."""
+    """agent/call/api_requests.py sets the one that has the secret."""
     assert isinstance(JobContext.__dict__["api"], cached_property)
 
 

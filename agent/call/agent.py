@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from livekit.agents import Agent
-from livekit.agents.llm import Tool, Toolset
 from livekit.agents.voice import SpeechHandle
 
+from agent.call.info import CallInfo
 from agent.errors import Violation
 from agent.realtime.plugin.model import RealtimeSession
-from agent.voice.greeting import Greeting
 
 VERBATIM = "Say exactly the following, word for word, and nothing else: "
 
@@ -22,33 +21,24 @@ class MultimodalAgent(Agent):
     The successor, for livekit-agents 1.x, of the class of this name in livekit-agents 0.x.
     """
 
-    def __init__(
-        self,
-        *,
-        instructions: str,
-        welcome: str = "",
-        verbatim: bool = False,
-        greeting: Greeting | None = None,
-        tools: list[Tool | Toolset] | None = None,
-    ) -> None:
-        """``welcome`` tells the model what to say first, or with ``verbatim`` is what is said;
-        empty, the agent waits for the caller. A stored ``greeting`` takes its place."""
-        super().__init__(instructions=instructions, tools=tools or [])
-        self._welcome = welcome
-        self._verbatim = verbatim
-        self._greeting = greeting
+    def __init__(self, call: CallInfo, **options: Any) -> None:
+        """``options`` are those of LiveKit's ``Agent``. They take the place of what ``call``
+        gives: ``instructions`` and ``tools``."""
+        given = {"instructions": call.instructions, "tools": list(call.tools), **options}
+        super().__init__(**given)
+        self.call = call
+        self._greeting = call.load_greeting()
 
     async def on_enter(self) -> None:
         if self._greeting is not None:
             self.session.say(self._greeting.text, audio=self._greeting.frames())
-        elif self._welcome and self._verbatim:
-            self.say(self._welcome)
-        elif self._welcome:
-            self.reply(self._welcome)
+        elif self.call.welcome and self.call.is_welcome_verbatim:
+            self.say(self.call.welcome)
+        elif self.call.welcome:
+            self.reply(self.call.welcome)
 
     def say(self, text: str) -> SpeechHandle:
-        """Say ``text`` as it stands: by the TTS where there is one, else by the model, which is
-        told to."""
+        """Say ``text`` as it stands: by the TTS if there is one, else by the model on request."""
         if self.session.tts is not None:
             return self.session.say(text)
         return self.session.generate_reply(instructions=f"{VERBATIM}{text}")

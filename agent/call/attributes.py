@@ -1,4 +1,4 @@
-"""Attributes of the agent participant: how the client's side is told what happens in a call."""
+"""Attributes of the agent participant: what a client can read of its call."""
 
 from __future__ import annotations
 

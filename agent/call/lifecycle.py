@@ -6,7 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from multiprocessing.util import Finalize
 
@@ -14,6 +14,7 @@ from livekit import rtc
 from livekit.agents import AgentSession, CloseEvent, CloseReason, JobContext
 
 from agent.call.attributes import RoomAttributes
+from agent.call.caller import Caller
 from agent.call.rooms import close_room
 
 logger = logging.getLogger("agent.call")
@@ -26,7 +27,7 @@ CLOSE_SECONDS = 6.0
 """How long the room is tried to be closed once the agent has left it. Upstream kills the process
 ten seconds after that."""
 ENDED = "agent.call_ended"
-"""The agent participant's attribute that tells what ended the call: a JSON object with a
+"""The agent participant's attribute that names what ended the call: a JSON object with a
 ``reason``, one of livekit-agents' close reasons or ``failed``."""
 
 _Reason = rtc.DisconnectReason
@@ -36,7 +37,7 @@ _RETURNS = {
     _Reason.DUPLICATE_IDENTITY,
     _Reason.STATE_MISMATCH,
     _Reason.MIGRATION,
-    # What livekit-server 1.13 tells the others of a participant that another one of the same
+    # What livekit-server 1.13 reports of a participant that another one of the same
     # identity has replaced: a second tab, a page that was loaded again.
     _Reason.UNKNOWN_REASON,
     None,
@@ -44,8 +45,8 @@ _RETURNS = {
 
 
 class CallEnd:
-    """Ends the job, and the room with it, once the agent session has closed; and closes the
-    session once the caller is gone, for whatever reason.
+    """Ends the job, and the room with it, once the agent session has closed; closes the session
+    once the caller is gone, for whatever reason.
 
     LiveKit does neither by itself: the caller would stay in a room with a silent agent, or in an
     empty one (upstream 1.8.9, defects D1 and D24), and the agent with a caller whose network,
@@ -55,18 +56,18 @@ class CallEnd:
     def __init__(
         self,
         ctx: JobContext,
-        caller: rtc.RemoteParticipant,
+        caller: Caller,
         session: AgentSession[None],
         attributes: RoomAttributes,
         *,
-        on_error: Callable[[str], None] | None = None,
+        on_close: Callable[[CloseEvent], Awaitable[None]],
     ) -> None:
-        """``on_error`` is given the text of an error that has closed the session."""
+        """``on_close`` is awaited once the session has closed, before the job ends."""
         self._ctx = ctx
         self._caller = caller.identity
         self._session = session
         self._attributes = attributes
-        self._on_error = on_error
+        self._on_close = on_close
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
         session.on("close", self._on_session_close)
@@ -79,9 +80,7 @@ class CallEnd:
 
     async def _end(self, event: CloseEvent) -> None:
         logger.info("the session has closed: %s", event.reason.value)
-        error = getattr(event.error, "error", event.error)
-        if error is not None and self._on_error is not None:
-            self._on_error(str(error))
+        await self._on_close(event)
         if event.reason is not CloseReason.PARTICIPANT_DISCONNECTED:
             self._attributes.put(ENDED, {"reason": event.reason.value})
         await self._attributes.flush()
@@ -126,16 +125,25 @@ async def end_job(ctx: JobContext, reason: str, *, besides: str | None) -> None:
 
 
 @asynccontextmanager
-async def end_call_on_failure(ctx: JobContext, attributes: RoomAttributes) -> AsyncIterator[None]:
-    """What fails in here ends the call and fails the job. Upstream logs it, leaves the caller
-    alone with a silent agent, and tells the server that all went well (1.8.9, defect D21)."""
+async def end_call_on_failure(
+    ctx: JobContext,
+    attributes: RoomAttributes,
+    *,
+    on_failure: Callable[[str], Awaitable[None]],
+) -> AsyncIterator[None]:
+    """End the call and fail the job if the body raises. Await ``on_failure`` with ``failed`` first.
+
+    Upstream logs the error, leaves the caller alone with a silent agent, and reports to the
+    server that all went well (1.8.9, defect D21).
+    """
     try:
         yield
     except Exception:
         logger.exception("the call failed")
         if multiprocessing.parent_process() is not None:
-            # The exit code is what tells of a failed job; this runs after everything else.
+            # The exit code is what marks a failed job; this runs after everything else.
             Finalize(None, _exit, exitpriority=-100)
+        await on_failure("failed")
         attributes.put(ENDED, {"reason": "failed"})
         await attributes.flush()
         await end_job(ctx, "the call failed", besides=None)

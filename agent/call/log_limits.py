@@ -32,7 +32,7 @@ MAX_TRACEBACK_CHARACTERS = 8000
 LINES_A_KIND = {True: 1, False: 10}
 """Lines of a kind that pass in a call: of those that a service causes, and of all others."""
 
-_ENGINE = "/llm/_realtime/"
+_PLUGIN = "/llm/_realtime/"
 """Where upstream reads what a service sends."""
 _OURS = "agent.realtime"
 _EVENT = "lk.pii.event"
@@ -149,11 +149,11 @@ def _notice(record: logging.LogRecord) -> str | None:
 def _is_caused_by_service(record: logging.LogRecord, error: BaseException | None) -> bool:
     if _is_refusal(record):
         return False
-    if _ENGINE in record.pathname or record.name == _OURS:
+    if _PLUGIN in record.pathname or record.name == _OURS:
         return True
     while error is not None:
-        # Upstream's decorator logs from elsewhere what the engine raised.
-        if isinstance(error, _CAUSED_BY_SERVICE) or _is_raised_in_engine(error):
+        # Upstream's decorator logs from elsewhere what the plugin raised.
+        if isinstance(error, _CAUSED_BY_SERVICE) or _is_raised_in_plugin(error):
             return True
         error = error.__cause__
     return False
@@ -164,10 +164,10 @@ def _is_refusal(record: logging.LogRecord) -> bool:
     return record.name == _OURS and "param" in record.__dict__
 
 
-def _is_raised_in_engine(error: BaseException) -> bool:
+def _is_raised_in_plugin(error: BaseException) -> bool:
     trace = error.__traceback__
     while trace is not None:
-        if _ENGINE in trace.tb_frame.f_code.co_filename:
+        if _PLUGIN in trace.tb_frame.f_code.co_filename:
             return True
         trace = trace.tb_next
     return False

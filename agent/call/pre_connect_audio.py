@@ -34,7 +34,7 @@ class PreConnectAudio:
         self._held.append((reader, identity))
 
     def _deliver(self) -> None:
-        # There is no public way to a handler that was registered.
+        # Upstream has no public access to a registered handler.
         handler = self._room._byte_stream_handlers.get(PRE_CONNECT_AUDIO_BUFFER_STREAM)
         if handler is None:
             if self._held:

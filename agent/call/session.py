@@ -1,4 +1,4 @@
-"""The agent session of a call: the model, who takes turns how, and whose voice is heard."""
+"""The agent session of a call: its model, its turn detection and its text to speech."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LiveKit's default. A telephone has none to wait for."""
 
 
 def create_agent_session(
-    settings: Settings, wire: PluginHTTPSession, *, telephone: bool
+    settings: Settings, http_session: PluginHTTPSession, *, telephone: bool
 ) -> AgentSession[None]:
     """A session that is ready to start. Raises ``LocalError`` where its TTS cannot be had."""
     numbers = get_preset(settings.voice.turn_taking_preset)
@@ -36,25 +36,25 @@ def create_agent_session(
     if options := settings.voice.speech_options():
         given["tts"] = create_tts(options, settings)
     session: AgentSession[None] = AgentSession(
-        llm=realtime_model(settings.session, wire),
+        llm=realtime_model(settings.session, http_session),
         vad=_detector(numbers) if mode == LOCAL else None,
         turn_handling=_turn_handling(mode, numbers),
         aec_warmup_duration=None if telephone else AEC_WARMUP_SECONDS,
         **given,
     )
-    _forget_the_unheard(session)
+    _delete_unplayed_items(session)
     if mode == LOCAL:
 
         def on_user_state(event: UserStateChangedEvent) -> None:
-            if (model := _model_session(session)) is not None:
+            if (model := get_realtime_session(session)) is not None:
                 model.on_caller_speaking(event.new_state == "speaking")
 
         session.on("user_state_changed", on_user_state)
     return session
 
 
-def _model_session(session: AgentSession[None]) -> RealtimeSession | None:
-    """Of the agent that is in charge; ``None`` where that one has a model that is not ours."""
+def get_realtime_session(session: AgentSession[None]) -> RealtimeSession | None:
+    """Return the Realtime session of the current agent; ``None`` if its model is not ours."""
     try:
         model = session.current_agent.realtime_llm_session
     except RuntimeError:
@@ -62,7 +62,7 @@ def _model_session(session: AgentSession[None]) -> RealtimeSession | None:
     return model if isinstance(model, RealtimeSession) else None
 
 
-def _forget_the_unheard(session: AgentSession[None]) -> None:
+def _delete_unplayed_items(session: AgentSession[None]) -> None:
     """Delete from the service's history what the caller's interruption kept from being played.
 
     Upstream truncates what was playing and leaves what was waiting behind it: the model goes on
@@ -73,7 +73,7 @@ def _forget_the_unheard(session: AgentSession[None]) -> None:
         event.speech_handle.add_done_callback(on_done)
 
     def on_done(handle: SpeechHandle) -> None:
-        model = _model_session(session)
+        model = get_realtime_session(session)
         if handle.interrupted and session.current_speech is None and model is not None:
             for item_id in model.unplayed_items({item.id for item in session.history.items}):
                 model.send_event({"type": "conversation.item.delete", "item_id": item_id})
@@ -82,7 +82,8 @@ def _forget_the_unheard(session: AgentSession[None]) -> None:
 
 
 def create_audio_gate(settings: Settings) -> AudioGate | None:
-    """What keeps silence and echo from the service, where the worker hears who speaks."""
+    """Create the gate that keeps silence and echo from the service; ``None`` where the service
+    detects turns itself, or the caller has a button."""
     if settings.voice.turn_taking != LOCAL:
         return None
     numbers = get_preset(settings.voice.turn_taking_preset)
@@ -93,7 +94,7 @@ def create_audio_gate(settings: Settings) -> AudioGate | None:
 
 
 def load_detector(settings: Settings) -> None:
-    """Load what hears who speaks, where the worker is to; it takes a third of a second."""
+    """Load the voice activity detector if turn detection is local. Takes a third of a second."""
     if settings.voice.turn_taking == LOCAL:
         _detector(get_preset(settings.voice.turn_taking_preset))
 

@@ -14,7 +14,7 @@ from tests.kit.programs import run
 async def test_prewarm_in_local_mode_loads_the_detector() -> None:
     """It takes hundreds of milliseconds, in which the caller of the process would wait."""
     program = (
-        "import sys; from agent import worker; from agent.job_process import Prewarm;"
+        "import sys; from agent import worker; from agent.processes import Prewarm;"
         " Prewarm(worker.settings)(None);"
         " print('onnxruntime' in sys.modules, worker.settings.voice.turn_taking)"
     )

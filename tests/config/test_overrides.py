@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.call.call import MAX_PROBLEMS
+from agent.call.problems import MAX_PROBLEMS
 from agent.config.overrides import apply_metadata, summary
 from agent.config.settings import Settings
 from agent.config.validation import read_settings

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from agent.call.agent import MultimodalAgent
-from agent.call.call import _agent
+from agent.call.caller import Caller
+from agent.call.info import CallInfo
 from agent.config import instructions
 from agent.config.environment import DeclaredName
 from agent.config.overrides import apply_metadata
@@ -240,7 +241,8 @@ def test_instructions_after_a_broken_edit_are_those_that_the_worker_read(
     file.write_bytes(b"\xff")
     of_job = pickle.loads(pickle.dumps(settings))
     metadata = '{"session": {"voice": "ash"}}'
-    agent = _agent(apply_metadata(metadata, of_job).settings, (), MultimodalAgent)
+    of_call = apply_metadata(metadata, of_job).settings
+    agent = MultimodalAgent(CallInfo("room", Caller("caller"), of_call))
     assert agent.instructions == "Show the caller around."
 
 

@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-from livekit.agents import JobContext
+from agent.server import create_server, load_worker_settings
 
-from agent.call import handle_call
-from agent.worker import create_server, settings
-
-server = create_server(settings)
-server.load_fnc = lambda: 0.9
-
-
-@server.rtc_session(agent_name=settings.livekit.agent_name)
-async def entrypoint(ctx: JobContext) -> None:
-    await handle_call(ctx, settings)
+server = create_server(load_worker_settings(), load_fnc=lambda: 0.9)

@@ -1,5 +1,5 @@
-"""A worker that waits two seconds for a caller, and logs what of a call is recorded where the
-LiveKit Cloud project asks for a recording."""
+"""A worker with an entrypoint of its own: it waits two seconds for a caller, and logs what of a
+call is recorded where the LiveKit Cloud project asks for a recording."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import logging
 
 from livekit.agents import JobContext
 
-from agent.call import handle_call
-from agent.call.agent import MultimodalAgent
-from agent.worker import create_server, settings
+from agent.call import MultimodalAgent, handle_call
+from agent.server import create_server, load_worker_settings
 
+settings = load_worker_settings()
 server = create_server(settings)
 
 
@@ -22,4 +22,4 @@ class Recorded(MultimodalAgent):
 @server.rtc_session(agent_name=settings.livekit.agent_name)
 async def entrypoint(ctx: JobContext) -> None:
     ctx.job.enable_recording = True
-    await handle_call(ctx, settings, make_agent=Recorded, caller_wait_seconds=2)
+    await handle_call(ctx, settings, agent=Recorded, caller_wait_seconds=2)

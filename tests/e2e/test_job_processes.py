@@ -18,6 +18,19 @@ from tests.e2e.test_overrides import last_session
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 LIVEKITS_OWN_ENTRY = (sys.executable, "-m", "livekit.agents", "start", "agent/worker.py", "--dev")
+THREADS = Path(__file__).with_name("thread_worker.py")
+
+
+async def test_job_in_a_thread_gets_the_servers_agent(
+    livekit: LiveKitAddress, stand_in: StandIn
+) -> None:
+    program = (*LIVEKITS_OWN_ENTRY[:4], str(THREADS), "--dev")
+    async with Worker(livekit, stand_in.url, program=program) as worker:
+        await worker.until("registered worker")
+        async with worker.called("in-a-thread") as caller:
+            assert await caller.speech_after(caller.joined_at, 15)
+        await until_gone(livekit, "in-a-thread")
+    assert last_session(stand_in)["session"]["instructions"] == "You are in in-a-thread."
 
 
 async def test_jobs_keep_the_workers_settings_and_its_secret_out_of_their_environment(

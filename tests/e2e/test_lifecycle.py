@@ -1,4 +1,4 @@
-"""How calls begin and end: who may control them, who is waited for, and what the client is told."""
+"""How calls begin and end: who may control them, who is waited for, what the client can read."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ ANSWER = "From noon until ten. Shall I book a table?"
 SHORT_WAIT = Path(__file__).with_name("short_wait_worker.py")
 
 
-def attributes_heard(caller: Caller) -> dict[str, str]:
+def record_attributes(caller: Caller) -> dict[str, str]:
     """What the agent's attributes were set to while ``caller`` was in the room."""
-    heard: dict[str, str] = {}
+    recorded: dict[str, str] = {}
 
     def on_changed(changed: dict[str, str], _: rtc.Participant) -> None:
-        heard.update(changed)
+        recorded.update(changed)
 
     caller.room.on("participant_attributes_changed", on_changed)
-    return heard
+    return recorded
 
 
 async def test_remote_control_of_a_call_is_not_answered(worker: Worker) -> None:
@@ -136,11 +136,11 @@ async def test_first_connection_that_fails_is_told_to_the_client_and_nothing_is_
     without_model: Worker,
 ) -> None:
     caller = without_model.called("no-model")
-    heard = attributes_heard(caller)
+    attributes = record_attributes(caller)
     async with caller:
         await asyncio.wait_for(caller.disconnected.wait(), 20)
-    assert "127.0.0.1" in json.loads(heard["agent.connection_lost"])["reason"]
-    assert json.loads(heard["agent.call_ended"]) == {"reason": "error"}
+    assert "127.0.0.1" in json.loads(attributes["agent.connection_lost"])["reason"]
+    assert json.loads(attributes["agent.call_ended"]) == {"reason": "error"}
     recorded = await without_model.until("recorded: ")
     for kind in ("audio", "traces", "logs", "transcript"):
         assert f"'{kind}': False" in recorded
@@ -154,9 +154,9 @@ async def test_huge_metadata_is_told_within_livekits_bound(
     metadata = json.dumps({"session": {"voice": "v" * 60_000}})
     async with worker.called(room, metadata=metadata) as caller:
         assert (await run_call(caller, [])).greeting == GREETING
-        told = (await agents_attributes(livekit, room))["agent.problems"]
-    assert len(told) <= 16_384
-    assert json.loads(told)
+        problems = (await agents_attributes(livekit, room))["agent.problems"]
+    assert len(problems) <= 16_384
+    assert json.loads(problems)
     assert max(map(len, worker.lines)) < 5000
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from agent.call.call import PROBLEMS
+from agent.call.problems import PROBLEMS
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn
 from tests.e2e.conftest import Worker
@@ -36,10 +36,10 @@ async def test_a_call_has_its_own_voice_and_falls_back_where_it_is_wrong(
     async with worker.called("own-voice", metadata=metadata) as caller:
         assert await caller.speech_after(caller.joined_at, 15)
         session = last_session(stand_in)
-        told = json.loads((await agents_attributes(livekit, "own-voice"))[PROBLEMS])
+        problems = json.loads((await agents_attributes(livekit, "own-voice"))[PROBLEMS])
     output = session["session"]["audio"]["output"]
     assert (output["voice"], output["speed"]) == ("cedar", 1.0)
-    assert {problem["param"] for problem in told} == {
+    assert {problem["param"] for problem in problems} == {
         "session.audio.output.speed",
         "session.temperature",
     }

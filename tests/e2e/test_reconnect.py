@@ -1,4 +1,4 @@
-"""The line holds: what the caller gets when the service, a process or the server fails."""
+"""Reconnects and failures: what the caller gets when the service, a process or the server fails."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAILING = Path(__file__).with_name("failing_worker.py")
 
 
 class Faulty:
-    """A worker, and a stand-in that is told how to fail."""
+    """A worker, and a stand-in that fails on demand."""
 
     def __init__(self, worker: Worker, stand_in: StandIn) -> None:
         self.worker = worker

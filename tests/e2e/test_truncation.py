@@ -1,4 +1,4 @@
-"""What the service is told that the caller heard, beside what the caller heard."""
+"""Truncation: what the service keeps of an answer, beside what was played to the caller."""
 
 from __future__ import annotations
 

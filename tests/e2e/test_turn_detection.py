@@ -113,12 +113,12 @@ async def until_said(caller: Caller, words: str, since: float) -> None:
         assert await caller.more(deadline), f"not said: {words}"
 
 
-async def until_told(livekit: LiveKitAddress, caller: Caller, name: str) -> dict[str, str]:
+async def until_set(livekit: LiveKitAddress, caller: Caller, name: str) -> dict[str, str]:
     """The agent's attributes, once ``name`` is among them."""
     deadline = time.monotonic() + 10
-    while name not in (told := await attributes(livekit, caller.room.name)):
-        assert await caller.more(deadline), f"not told: {name}"
-    return told
+    while name not in (found := await attributes(livekit, caller.room.name)):
+        assert await caller.more(deadline), f"not set: {name}"
+    return found
 
 
 async def press(caller: Caller, method: str) -> str:
@@ -144,7 +144,7 @@ async def test_push_to_talk(livekit: LiveKitAddress, stand_in: StandIn) -> None:
         pressed = time.monotonic()
         assert await press(caller, "start_turn") == "started"
         await caller.say(spoken(QUESTION))
-        await asyncio.sleep(0.3)  # as a finger leaves the button: the line has a delay
+        await asyncio.sleep(0.3)  # as a finger leaves the button: audio arrives with a delay
         assert await press(caller, "end_turn") == "ended"
         await until_said(caller, ANSWER, pressed)
         session = seen(stand_in)
@@ -183,13 +183,13 @@ async def test_a_voice_of_ones_own_and_audio_that_leaks(livekit: LiveKitAddress)
         stand_in.faults["audio-in-text-session"] = parse_fault("audio-in-text-session")
         assert await caller.quiet(1.0, 10)
         asked = await caller.say(spoken(QUESTION))
-        told = await until_told(livekit, caller, "agent.audio_leaked")
+        found = await until_set(livekit, caller, "agent.audio_leaked")
         # What leaked would have been heard by now: it left the stand-in faster than it plays.
         assert await caller.quiet(1.0, 5)
         assert caller.hearing.first_after(asked) is None
         session = seen(stand_in)
     assert session["session"]["output_modalities"] == ["text"]
-    assert json.loads(told["agent.audio_leaked"])["leaked_audio_ms"] > 1000
+    assert json.loads(found["agent.audio_leaked"])["leaked_audio_ms"] > 1000
     assert session["errors"] == []
 
 
@@ -210,8 +210,8 @@ async def test_a_filtered_answer_says_so(livekit: LiveKitAddress) -> None:
     options = StandInOptions(script=SCRIPT, faults=(parse_fault("content-filter"),))
     async with StandIn(options) as stand_in, calling(livekit, stand_in) as caller:
         assert await caller.speech_after(caller.joined_at, 15)
-        told = await until_told(livekit, caller, "agent.response_incomplete")
-    assert json.loads(told["agent.response_incomplete"]) == {"reason": "content_filter"}
+        found = await until_set(livekit, caller, "agent.response_incomplete")
+    assert json.loads(found["agent.response_incomplete"]) == {"reason": "content_filter"}
 
 
 async def test_a_greeting_as_it_stands(livekit: LiveKitAddress, stand_in: StandIn) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from livekit.agents import AgentStateChangedEvent, JobContext
+from livekit.agents import AgentStateChangedEvent
 
-from agent.call import handle_call
-from agent.call.agent import MultimodalAgent
-from agent.worker import create_server, settings
+from agent.call import MultimodalAgent
+from agent.server import create_server, load_worker_settings
 
 PLAYED_SECONDS = 1.5
 
@@ -27,9 +26,4 @@ class TwoReplies(MultimodalAgent):
             asyncio.get_running_loop().call_later(PLAYED_SECONDS, self.interrupt)
 
 
-server = create_server(settings)
-
-
-@server.rtc_session(agent_name=settings.livekit.agent_name)
-async def entrypoint(ctx: JobContext) -> None:
-    await handle_call(ctx, settings, make_agent=TwoReplies)
+server = create_server(load_worker_settings(), agent=TwoReplies)
