@@ -25,7 +25,7 @@ from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
-from agent.local.standin.recorder import Seen
+from agent.local.standin.recorder import SessionRecord
 from agent.local.standin.script import Script, Turn
 from benchmarks.chirp import chirp
 from benchmarks.process_loss import job_of, longest_gap_ms
@@ -58,7 +58,7 @@ class Faulty:
         self.stand_in.faults.clear()
 
     @property
-    def last(self) -> Seen:
+    def last(self) -> SessionRecord:
         return list(self.stand_in.record.sessions.values())[-1]
 
 
@@ -92,7 +92,7 @@ async def test_close_mid_reply(faulty: Faulty) -> None:
         assert cut.agent != ANSWER
         faulty.mend()
         assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
-        texts = [item.words for item in faulty.last.session.conversation if item.words]
+        texts = [item.text for item in faulty.last.session.conversation if item.text]
         assert texts[:3] == [GREETING, QUESTION, cut.agent]
 
 

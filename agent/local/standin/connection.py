@@ -10,7 +10,7 @@ from collections import deque
 from aiohttp import WSMsgType, web
 
 from agent.local.standin import protocol
-from agent.local.standin.recorder import Record
+from agent.local.standin.recorder import Recorder
 from agent.local.standin.session import Session
 
 MAX_FRAME_BYTES = 21 * 2**20
@@ -29,10 +29,10 @@ class Connection:
     """The socket of a session."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, record: Record, *, latency_ms: int = 0
+        self, socket: web.WebSocketResponse, recorder: Recorder, *, latency_ms: int = 0
     ) -> None:
         self._socket = socket
-        self._record = record
+        self._recorder = recorder
         self._unsent: deque[tuple[float, str]] = deque()
         """When each is due on the loop's clock, and what it says."""
         self._latency_seconds = latency_ms / 1000
@@ -47,7 +47,7 @@ class Connection:
         """Send ``text`` after what is waiting already."""
         if self._closing is not None or self._dead:
             return
-        self._record.sent(self.session, text)
+        self._recorder.on_server_event(self.session, text)
         due = asyncio.get_running_loop().time() + self._latency_seconds
         self._unsent.append((due, text))
         self._unsent_bytes += len(text)
@@ -85,7 +85,8 @@ class Connection:
         async for message in self._socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 text = message.data if message.type is WSMsgType.TEXT else None
-                self._record.received(self.session, text, protocol.receive(self.session, text))
+                event = protocol.receive(self.session, text)
+                self._recorder.on_client_event(self.session, text, event)
             handled += 1
             now = time.monotonic()
             ahead = handled / MAX_EVENTS_PER_SECOND - (now - began)

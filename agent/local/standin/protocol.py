@@ -6,7 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from agent.local.standin import input_audio_buffer, items, responses, session_update
+from agent.local.standin import (
+    input_audio_events,
+    item_events,
+    response_events,
+    session_events,
+)
 from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
 from agent.local.standin.rules.checker import Literal
 from agent.local.standin.session import Session
@@ -20,10 +25,10 @@ def _not_here(session: Session, event: dict[str, Any]) -> None:
 
 
 HANDLERS: dict[str, Handler] = {
-    **session_update.HANDLERS,
-    **input_audio_buffer.HANDLERS,
-    **items.HANDLERS,
-    **responses.HANDLERS,
+    **session_events.HANDLERS,
+    **input_audio_events.HANDLERS,
+    **item_events.HANDLERS,
+    **response_events.HANDLERS,
     "session.input_audio_buffer.append": _not_here,
     "output_audio_buffer.clear": _not_here,
 }

@@ -24,14 +24,12 @@ from agent.local.standin.handshake import (
     admit,
 )
 from agent.local.standin.http_json import read_json
-from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.options import StandInOptions
 from agent.local.standin.origins import control_guard
-from agent.local.standin.recorder import Record
+from agent.local.standin.recorder import Recorder
 from agent.local.standin.rules import schema_of
 from agent.local.standin.session import Session
 from agent.local.standin.session_config import Config
-from agent.local.standin.session_update import adopt
 from agent.local.standin.speech_api import SpeechApi
 
 FAULT_HEADER = "X-Stand-In-Fault"
@@ -45,9 +43,9 @@ class StandIn:
         self.port = 0
         self.faults: dict[str, Fault] = by_name(self.options.faults)
         """Those of all sessions; may be changed while it runs."""
-        self.record = Record(self.options.log)
+        self.record = Recorder(self.options.log)
         self._secrets = ClientSecrets()
-        self._ears = PhraseRecognizer() if self.options.recognise else None
+        self._recognizer = PhraseRecognizer() if self.options.recognise else None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -83,15 +81,15 @@ class StandIn:
                 "--tls-key, if given.",
             ) from None
         self.port = self._runner.addresses[0][1]
-        if self._ears is not None and self.options.script is not None:
-            self._ears.warm(self.options.script.phrases)
+        if self._recognizer is not None and self.options.script is not None:
+            self._recognizer.warm(self.options.script.phrases)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._ears is not None:
-            self._ears.close()
+        if self._recognizer is not None:
+            self._recognizer.close()
         self.record.close()
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -165,14 +163,13 @@ class StandIn:
             dialect=dialect,
             model=model,
             options=self.options,
-            ears=self._ears,
+            recognizer=self._recognizer,
             faults=faults,
             outbox=connection.put,
             hang_up=connection.hang_up,
         )
-        adopt(session, settings)
-        session.buffer = InputBuffer(session)
-        self.record.opened(session, dict(request.headers))
+        session.apply(settings)
+        self.record.on_open(session, dict(request.headers))
         if refused is not None:
             session.emit("error", error=refused.refusal.as_error(None))
             connection.hang_up(refused.code, refused.reason)
@@ -182,11 +179,11 @@ class StandIn:
         try:
             await connection.run()
         finally:
-            self.record.ended(session)
+            self.record.on_close(session)
         return socket
 
     async def _sessions(self, _: web.Request) -> web.Response:
-        shown = [seen.as_dict() for seen in self.record.sessions.values()]
+        shown = [record.as_dict() for record in self.record.sessions.values()]
         return web.json_response(shown, dumps=partial(json.dumps, default=str))
 
     async def _show_faults(self, _: web.Request) -> web.Response:

@@ -22,7 +22,6 @@ from pydantic import TypeAdapter, ValidationError
 from agent.local.standin import StandInOptions
 from agent.local.standin.dialects import OPENAI_GA
 from agent.local.standin.faults import Faults, parse_fault
-from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.protocol import receive
 from agent.local.standin.rules.schema import FACTS
 from agent.local.standin.session import Session
@@ -338,12 +337,11 @@ class StandIn:
             dialect=OPENAI_GA,
             model="gpt-realtime",
             options=StandInOptions(recognise=False),
-            ears=None,
+            recognizer=None,
             faults=Faults({"stall": parse_fault("stall")}),  # no replies: events only
             outbox=self._sent.append,
             hang_up=lambda *_: None,
         )
-        self._session.buffer = InputBuffer(self._session)
 
     def error(self, event: Event) -> Event | None:
         """The ``error`` that answers ``event``; ``None`` where it is taken."""

@@ -1,46 +1,33 @@
-"""``session.update``: all of it takes effect, or none."""
+"""The client events ``session.update`` and ``session.close``.
+
+An update takes effect as a whole or not at all.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.local.standin.answers import answers_for
 from agent.local.standin.flat_dialect import ga_settings
-from agent.local.standin.response_run import rehearse
+from agent.local.standin.response_run import prepare_speech
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusals import unsupported_option
+from agent.local.standin.session import Session
 from agent.local.standin.session_config import Config, merged
-
-if TYPE_CHECKING:
-    from agent.local.standin.session import Session
 
 
 def update(session: Session, event: dict[str, Any]) -> None:
     change = ga_settings(event["session"]) if session.flat else event["session"]
-    session.updates_made += 1
-    if session.updates_made == 1 and session.fault("refuse-first-update"):
+    session.update_count += 1
+    if session.update_count == 1 and session.fault("refuse-first-update"):
         raise Refusal(
             None,
             "The server had an error while processing your request. Sorry about that!",
             type="server_error",
         )
     _check_state(session, change)
-    adopt(session, change)
-    session.buffer.configure()
-    rehearse(session)
+    session.apply(change)
+    prepare_speech(session)
     session.emit("session.updated", session=_echo(session))
-
-
-def adopt(session: Session, change: Config) -> None:
-    """Let ``change`` take effect on the session and on what it says."""
-    before = session.config
-    session.config = merged(before, change)
-    if session.config["instructions"] != before["instructions"]:
-        session.answers = answers_for(
-            session.options.script,
-            session.config["instructions"],
-            recognises=session.recognizer is not None,
-        )
 
 
 def _check_state(session: Session, change: Config) -> None:
@@ -51,7 +38,7 @@ def _check_state(session: Session, change: Config) -> None:
         raise unsupported_option()
     voice = change.get("audio", {}).get("output", {}).get("voice")
     current = session.config["audio"]["output"]["voice"]
-    if voice is not None and voice != current and session.voice_locked:
+    if voice is not None and voice != current and session.has_assistant_audio:
         raise Refusal(
             "cannot_update_voice",
             "Cannot update a conversation's voice if assistant audio is present.",
