@@ -11,8 +11,8 @@ from typing import Any
 from agent.cli.progress import say
 from agent.voice.turn_detection import MODES, PUSH_TO_TALK
 from benchmarks import command_line
-from benchmarks.measure import ROWS, Sample, measured_call, sounds
-from benchmarks.setup import Rig
+from benchmarks.measured_call import ROWS, Sample, measured_call, sounds
+from benchmarks.rig import Rig
 from benchmarks.stats import paired_difference
 
 

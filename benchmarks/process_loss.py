@@ -27,8 +27,8 @@ from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
 from benchmarks import command_line
+from benchmarks.agent_worker import our_worker
 from benchmarks.chirp import AMPLITUDE, GATE, chirp
-from benchmarks.ours import our_worker
 
 ROOMS = ("one", "two", "three", "four")
 SPEECH_SECONDS = 120.0
@@ -54,21 +54,21 @@ async def killed(address: LiveKitAddress) -> tuple[float, list[float]]:
         for room in ROOMS:
             call = Caller(address, room, agent_name="killed")
             caller = await calls.enter_async_context(call)
-            if await caller.speech_after(caller.joined_at, WITHIN_SECONDS) is None:
+            if await caller.wait_for_speech(caller.joined_at, WITHIN_SECONDS) is None:
                 raise LiveKitError("The agent said nothing.")
             callers.append(caller)
         *others, fourth = callers
         await asyncio.sleep(BEFORE_SECONDS)
-        begins = [len(caller.hearing.pcm) for caller in others]
+        begins = [len(caller.received.pcm) for caller in others]
         os.kill(job_of(lines, ROOMS[-1]), signal.SIGKILL)
         at = time.monotonic()
-        while (heard := fourth.hearing.first_after(at + BRIDGED_SECONDS)) is None:
+        while (heard := fourth.received.first_speech_after(at + BRIDGED_SECONDS)) is None:
             if time.monotonic() > at + WITHIN_SECONDS:
                 raise LiveKitError("Nobody came in place of the agent whose process was killed.")
             await asyncio.sleep(0.01)
         await asyncio.sleep(AFTER_SECONDS)
         gaps = [
-            longest_gap_ms(bytes(caller.hearing.pcm[begin:]))
+            longest_gap_ms(bytes(caller.received.pcm[begin:]))
             for caller, begin in zip(others, begins, strict=True)
         ]
     return heard - at, gaps

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.cli.progress import say
 from agent.errors import LiveKitError
 from agent.local.call_script import run_call, run_turn
@@ -31,8 +31,8 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import Fault
 from agent.local.standin.script import Script, Turn
 from benchmarks import command_line
-from benchmarks.ours import our_worker
-from benchmarks.setup import Worker
+from benchmarks.agent_worker import our_worker
+from benchmarks.rig import Worker
 
 ANSWERS = {
     "what are your opening hours": "We are open from noon until ten in the evening.",
@@ -51,7 +51,7 @@ GAP_SECONDS = 0.25
 
 
 @dataclass(slots=True)
-class HeldEvent:
+class CallQuality:
     """What a caller got of a call."""
 
     turns: int = 0
@@ -85,9 +85,9 @@ class HeldEvent:
         }
 
 
-async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> HeldEvent:
+async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> CallQuality:
     """Talk to a worker for so long, over sessions that end after ``expire`` seconds."""
-    held = HeldEvent()
+    held = CallQuality()
     options = StandInOptions(script=SCRIPT, faults=(Fault("expire", expire),))
     async with (
         StandIn(options) as stand_in,
@@ -108,12 +108,12 @@ async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> H
     return held
 
 
-async def _ask(caller: Caller, asked: str, held: HeldEvent) -> None:
+async def _ask(caller: Caller, asked: str, held: CallQuality) -> None:
     held.turns += 1
     expected = ANSWERS[asked]
     before = time.monotonic()
     try:
-        turn = await run_turn(caller, spoken(asked))
+        turn = await run_turn(caller, synthesize(asked))
     except LiveKitError as error:
         held.lost.append(f"{asked}: {error}")
         return
@@ -122,12 +122,12 @@ async def _ask(caller: Caller, asked: str, held: HeldEvent) -> None:
     if turn.agent.count(expected) > 1 or turn.agent.replace(expected, "").strip():
         held.doubled.append(f"{asked}: {turn.agent}")
     held.latencies_ms.append(turn.latency_ms)
-    heard = [at for at in caller.hearing.speech if at > before]
+    heard = [at for at in caller.received.speech_times if at > before]
     gaps = [then - at for at, then in pairwise(heard) if then - at > GAP_SECONDS]
     held.longest_gap_ms = max(held.longest_gap_ms, *(round(gap * 1000) for gap in gaps), 0)
     # A long call's recording is nobody's: only its times are looked at.
-    caller.hearing.pcm.clear()
-    del caller.hearing.speech[:-1]
+    caller.received.pcm.clear()
+    del caller.received.speech_times[:-1]
     caller.transcripts.clear()
 
 

@@ -23,7 +23,7 @@ import psutil
 
 from agent.cli.progress import run_until_signal, say
 from agent.local.audio import SERVICE_RATE, frames, silence
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 from agent.local.speech_synthesis import speech
 
 SCRIPT = "greeting: Hello.\notherwise: Here is an answer of some two seconds, or a little more.\n"
@@ -38,8 +38,8 @@ async def measure(sessions: int, seconds: float) -> dict[str, float]:
         script = Path(folder) / "script.yaml"
         script.write_text(SCRIPT)
         command = (sys.executable, "-m", "agent", "realtime", "--port", "0", "--no-recognition")
-        async with Child("The stand-in", (*command, "--script", str(script))) as child:
-            line = await child.line_with("listens at")
+        async with ChildProcess("The stand-in", (*command, "--script", str(script))) as child:
+            line = await child.wait_for_line("listens at")
             url = line.split("listens at ")[1].split(". ")[0] + "/v1/realtime?model=gpt-realtime"
             process = psutil.Process(child.pid)
             first = await _commit_to_audio_ms(url)

@@ -27,9 +27,9 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
 from agent.voice.push_to_talk import PRESS, RELEASE
 from benchmarks import command_line
+from benchmarks.agent_worker import our_worker
 from benchmarks.chirp import chirp, stretches
 from benchmarks.delayed_relay import Relay
-from benchmarks.ours import our_worker
 
 REPLY_SECONDS = 10.0
 """Longer than any reply is listened to."""
@@ -80,13 +80,13 @@ async def interruptions(
         await asyncio.sleep(SETTLE_SECONDS)
         (session,) = stand_in.record.sessions.values()
         shown = session.as_dict()
-        pcm = bytes(caller.hearing.pcm)
+        pcm = bytes(caller.received.pcm)
     return _compared(shown, pcm, count)
 
 
 async def _interrupt(caller: Caller, chance: random.Random) -> None:
     began = asyncio.get_running_loop().time()
-    if await caller.speech_after(began, 15) is None:
+    if await caller.wait_for_speech(began, 15) is None:
         raise LiveKitError("There was no reply to interrupt.")
     await asyncio.sleep(chance.uniform(*LISTEN_SECONDS))
     agent = caller.agent_identity()

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.cli.progress import say
 from agent.errors import LiveKitError
 from agent.local.audio import SERVICE_RATE, write_wav
@@ -32,8 +32,8 @@ from agent.local.standin.faults import parse_fault
 from agent.local.standin.script import Script, Turn
 from agent.voice.greeting import words_file
 from benchmarks import command_line
+from benchmarks.agent_worker import our_worker
 from benchmarks.chirp import chirp
-from benchmarks.ours import our_worker
 
 QUESTION = "what are your opening hours"
 ANSWER = "From noon until ten. Shall I book a table? We have a few left for this evening."
@@ -81,8 +81,8 @@ async def sentence_ms(address: LiveKitAddress, calls: int) -> list[float]:
         ):
             await _heard(caller, caller.joined_at)
             for _ in range(calls):
-                await caller.quiet(1.0, 15)
-                asked = await caller.say(spoken(QUESTION))
+                await caller.wait_for_silence(1.0, 15)
+                asked = await caller.say(synthesize(QUESTION))
                 heard = time.time() - time.monotonic() + await _heard(caller, asked)
                 complete = _said(log)[-1]
                 took = next(done - began for began, done in voice.made if began > complete)
@@ -102,19 +102,19 @@ async def leaked(address: LiveKitAddress, deltas: int = LEAKED_DELTAS) -> dict[s
         Caller(address, "leak", agent_name="leak") as caller,
     ):
         await _heard(caller, caller.joined_at)
-        await caller.quiet(1.0, 15)
+        await caller.wait_for_silence(1.0, 15)
         stand_in.faults["audio-in-text-session"] = parse_fault("audio-in-text-session")
-        before = len(caller.hearing.speech)
-        await caller.say(spoken(QUESTION))
+        before = len(caller.received.speech_times)
+        await caller.say(synthesize(QUESTION))
         (session,) = stand_in.record.sessions.values()
         deadline = time.monotonic() + 20
         while session.sent["response.output_audio.done"] < 1:
-            if not await caller.more(deadline):
+            if not await caller.wait_for_audio(deadline):
                 raise LiveKitError("The stand-in sent no audio.")
         # What leaks is heard within this, or never: it left far faster than it plays.
-        await caller.quiet(2.0, 10)
+        await caller.wait_for_silence(2.0, 10)
         sent = session.sent["response.output_audio.delta"]
-        return {"deltas": sent, "frames_heard": len(caller.hearing.speech) - before}
+        return {"deltas": sent, "frames_heard": len(caller.received.speech_times) - before}
 
 
 async def greeting_ms(address: LiveKitAddress, calls: int) -> list[float]:
@@ -131,7 +131,7 @@ async def greeting_ms(address: LiveKitAddress, calls: int) -> list[float]:
             our_worker(address, stand_in.url, "greeting", environ=environ) as worker,
         ):
             for number in range(calls):
-                asking = asyncio.create_task(_moment(worker.line_with(ASKED)))
+                asking = asyncio.create_task(_moment(worker.wait_for_line(ASKED)))
                 async with Caller(address, f"greeting-{number}", agent_name="greeting") as caller:
                     heard = await _heard(caller, caller.joined_at)
                 found.append((heard - await asking) * 1000)
@@ -146,7 +146,7 @@ async def _moment(waited: Any) -> float:
 
 
 async def _heard(caller: Caller, since: float) -> float:
-    heard = await caller.speech_after(since, 20)
+    heard = await caller.wait_for_speech(since, 20)
     if heard is None:
         raise LiveKitError("The agent said nothing.")
     return heard

@@ -40,7 +40,7 @@ async def test_jobs_keep_the_workers_settings_and_its_secret_out_of_their_enviro
         # The worker has one process ready; the second call gets one that was started since.
         for room in ("job-ready", "job-later"):
             async with worker.called(room) as caller:
-                assert await caller.speech_after(caller.joined_at, 15)
+                assert await caller.wait_for_speech(caller.joined_at, 15)
                 assert last_session(stand_in)["session"]["audio"]["output"]["voice"] == "ash"
             await until_gone(livekit, room)  # which the job asks for with the secret
         seen = 0

@@ -20,7 +20,7 @@ class Item:
     body: dict[str, Any]
     audio_ms: float = 0.0
     """Assistant audio sent for this item so far; after a truncation, what is left of it."""
-    truncated: bool = False
+    is_truncated: bool = False
     """Whether the client truncated its audio. Nothing is added to it afterwards, and its
     transcript is removed."""
     audio_deltas: list[str] = field(default_factory=list)

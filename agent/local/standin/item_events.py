@@ -15,7 +15,7 @@ from agent.local.standin.session import Session
 
 
 def create(session: Session, event: dict[str, Any]) -> None:
-    body = ga_item(event["item"]) if session.flat else dict(event["item"])
+    body = ga_item(event["item"]) if session.is_flat else dict(event["item"])
     item_id = body.get("id") or new_id("item")
     if session.conversation.get(item_id):
         raise Refusal(
@@ -94,7 +94,7 @@ def truncate(session: Session, event: dict[str, Any]) -> None:
             f"Item with item_id not found: {item_id}",
             echo_event_id=False,
         )
-    if item.audio_ms <= 0 and not item.truncated:
+    if item.audio_ms <= 0 and not item.is_truncated:
         raise Refusal(
             "unsupported_content_type", "Only model output audio messages can be truncated"
         )
@@ -104,7 +104,7 @@ def truncate(session: Session, event: dict[str, Any]) -> None:
             f"Audio content of {round(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
             param="audio_end_ms",
         )
-    item.audio_ms, item.truncated = audio_end_ms, True
+    item.audio_ms, item.is_truncated = audio_end_ms, True
     for part in item.body["content"]:
         # The service removes the transcript: text after the cut must not stay in the context.
         part["transcript"] = None

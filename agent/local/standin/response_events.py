@@ -12,7 +12,7 @@ from agent.local.standin.session import Session
 
 def create(session: Session, event: dict[str, Any]) -> None:
     request = event.get("response") or {}
-    start_response(session, ga_settings(request) if session.flat else request)
+    start_response(session, ga_settings(request) if session.is_flat else request)
 
 
 def cancel(session: Session, event: dict[str, Any]) -> None:

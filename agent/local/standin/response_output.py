@@ -104,7 +104,7 @@ class MessageOutput(_OutputItem):
                     "response.output_audio_transcript.delta", **self._place, delta=piece.words
                 )
             self._emit("response.output_audio.delta", **self._place, delta=piece.audio)
-            if not self._item.truncated:
+            if not self._item.is_truncated:
                 self._item.audio_deltas.append(piece.audio)
                 self._item.audio_ms += piece.duration_ms
             if not response.is_out_of_band:
@@ -137,7 +137,7 @@ class MessageOutput(_OutputItem):
             self._emit("response.output_text.done", **self._place, text=text)
         self._emit_part("done", text)
         key, kind = ("transcript", "output_audio") if self._has_audio else ("text", "output_text")
-        kept = None if self._item.truncated else text
+        kept = None if self._item.is_truncated else text
         self._item.body["content"] = [{"type": kind, key: kept}]
         self._finish(status)
 
@@ -146,7 +146,7 @@ class MessageOutput(_OutputItem):
         part = {"type": kind, key: text}
         dialect = self._session.dialect
         # Azure sends the part a second time, as `content`.
-        azure = {"content": part} if dialect.azure and not dialect.flat else {}
+        azure = {"content": part} if dialect.is_azure and not dialect.is_flat else {}
         self._emit(f"response.content_part.{change}", **self._place, part=part, **azure)
 
 

@@ -204,7 +204,7 @@ class ResponseRun:
     def _resource(self, status: str) -> dict[str, Any]:
         session = self._session
         return self._response.as_resource(
-            status, conversation_id=session.conversation.id, is_flat=session.flat
+            status, conversation_id=session.conversation.id, is_flat=session.is_flat
         )
 
 

@@ -49,7 +49,7 @@ class Session:
     ) -> None:
         self.id = new_id("sess")
         self.dialect = dialect
-        self.flat = dialect.flat
+        self.is_flat = dialect.is_flat
         self.model = model
         self.options = options
         self.recognizer = recognizer
@@ -59,7 +59,7 @@ class Session:
         expiry = faults.get("expire")
         self.seconds = expiry.amount if expiry else SESSION_SECONDS
         self.config: Config = default_config(
-            self.id, model, flat=dialect.flat, seconds=self.seconds
+            self.id, model, flat=dialect.is_flat, seconds=self.seconds
         )
         self.answers: AnswerSource = answers_for(
             options.script, self.config["instructions"], recognises=recognizer is not None
@@ -99,7 +99,7 @@ class Session:
 
     def new_item(self, status: str, **fields: Any) -> Item:
         """Create an item in the dialect's shape, with a new id unless ``fields`` hold one."""
-        kind = {"object": "realtime.item"} if self.flat else {}
+        kind = {"object": "realtime.item"} if self.is_flat else {}
         return Item({"id": new_id("item"), **kind, "status": status, **fields})
 
     def add_item(self, item: Item, previous_item_id: str | None = None) -> None:
@@ -112,7 +112,7 @@ class Session:
     def emit(self, type: str, **fields: Any) -> None:
         """Send a server event, given in the GA spelling, in the dialect's spelling."""
         event: dict[str, Any] = {"type": type, "event_id": new_id("event"), **fields}
-        if self.flat:
+        if self.is_flat:
             flat = flat_event(event)
             if flat is None:
                 return
@@ -131,7 +131,7 @@ class Session:
     @property
     def is_reasoning_model(self) -> bool:
         """Whether the model reasons. The name of an Azure deployment is read as a model name."""
-        return not self.flat and bool(REASONING_MODEL.match(self.model))
+        return not self.is_flat and bool(REASONING_MODEL.match(self.model))
 
     def fault(self, name: str) -> Fault | None:
         return self.faults.get(name)

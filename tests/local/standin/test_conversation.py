@@ -140,13 +140,13 @@ async def test_a_response_beside_the_conversation(server: StandIn) -> None:
     async with connected(server) as client:
         await client.send("response.create")
         await client.until("response.created")
-        beside = {
+        out_of_band = {
             "conversation": "none",
             "output_modalities": ["text"],
             "input": [typed("no thank you")],
             "metadata": {"topic": "x"},
         }
-        await client.send("response.create", response=beside)
+        await client.send("response.create", response=out_of_band)
         done = [(await client.until("response.done"))["response"] for _ in range(2)]
         by_metadata = {str(each["metadata"]): each for each in done}
         other = by_metadata["{'topic': 'x'}"]
@@ -473,9 +473,11 @@ async def test_retrieved_item_carries_its_audio(server: StandIn, law: g711.Law |
         await client.send("input_audio_buffer.append", audio=piece)
         await client.send("input_audio_buffer.commit")
         said = await retrieved(client, (await client.until("conversation.item.done"))["item"]["id"])
-        heard = plain(base64.b64decode(said["audio"]))
-        assert is_speech(heard)
-        assert seconds_of(heard, rate) == pytest.approx(seconds_of(pcm, SERVICE_RATE), abs=0.1)
+        retrieved_pcm = plain(base64.b64decode(said["audio"]))
+        assert is_speech(retrieved_pcm)
+        assert seconds_of(retrieved_pcm, rate) == pytest.approx(
+            seconds_of(pcm, SERVICE_RATE), abs=0.1
+        )
         await client.send("response.create")
         (answer,) = (await client.until("response.done"))["response"]["output"]
         deltas = [e["delta"] for e in client.events if e["type"] == "response.output_audio.delta"]

@@ -243,17 +243,17 @@ async def test_every_fault_has_a_test() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("nonsense", "There is no fault 'nonsense'."),
         ("stall=3", "'stall' takes no argument, but got '3'."),
-        ("expire=soon", "'expire' takes a number of seconds, not 'soon'."),
-        ("expire=-1", "'expire' takes a number of seconds, not '-1'."),
+        ("expire=soon", "'expire' takes a number of seconds, at least 0, not 'soon'."),
+        ("expire=-1", "'expire' takes a number of seconds, at least 0, not '-1'."),
         ("server-error=twice", "'server-error' takes once or sticky, not 'twice'."),
     ],
 )
-async def test_what_is_no_fault_is_told(text: str, told: str) -> None:
-    with pytest.raises(LocalError, match=told):
+async def test_parse_fault_refuses_invalid_text(text: str, message: str) -> None:
+    with pytest.raises(LocalError, match=message):
         parse_fault(text)
 
 

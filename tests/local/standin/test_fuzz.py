@@ -196,7 +196,7 @@ STRICTER: list[tuple[str, str, str]] = [
     ),
     ("invalid_value", r"content_index", "the service's items have one part of content"),
     ("invalid_value", r"session\.output_modalities", "['text'] or ['audio'], not any list"),
-    ("invalid_value", r"session\.tracing", "once only: what the session has been told before"),
+    ("invalid_value", r"session\.tracing", "once only: what the session was set to before"),
 ]
 # What the package's types refuse and the stand-in takes: the type, the types' place, and why.
 LAXER: list[tuple[str, str, str]] = [

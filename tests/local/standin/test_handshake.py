@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from agent.local.standin import StandIn, StandInOptions
-from agent.local.standin.handshake import Hello
+from agent.local.standin.handshake import HandshakeRequest
 from tests.kit.realtime_client import HEADERS, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -52,7 +52,9 @@ async def test_browsers_put_the_key_into_the_protocol(server: StandIn) -> None:
     ):
         assert (await socket.receive_json())["type"] == "session.created"
         assert socket.protocol == "realtime"
-    assert Hello({"Sec-WebSocket-Protocol": "realtime, openai-beta.realtime-v1"}, {}).is_beta
+    assert HandshakeRequest(
+        {"Sec-WebSocket-Protocol": "realtime, openai-beta.realtime-v1"}, {}
+    ).is_beta
 
 
 @pytest.mark.parametrize(

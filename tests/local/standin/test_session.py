@@ -43,8 +43,8 @@ async def test_it_answers_what_it_hears(server: StandIn) -> None:
         await client.send("session.update", session={"type": "realtime", "audio": audio})
         await client.say("what are your opening hours")
         assert await said(client) == "From nine to five."
-        heard = "conversation.item.input_audio_transcription.completed"
-        (transcript,) = [event for event in client.events if event["type"] == heard]
+        completed = "conversation.item.input_audio_transcription.completed"
+        (transcript,) = [event for event in client.events if event["type"] == completed]
         assert transcript["transcript"] == "what are your opening hours"
         order = [name for name in client.types() if name.startswith("input_audio_buffer")]
         assert order == [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
+from agent.local.standin.rules import Context, Refusal, check_event, schema_of
 from agent.local.standin.rules.checker import Literal
 from agent.local.standin.rules.schema import FACTS, GROUPS
 
@@ -21,10 +21,10 @@ Event = dict[str, Any]
 
 
 def refusal(dialect: str, event: Event | str, model: str = "gpt-realtime") -> Refusal | None:
-    """What ``event`` is refused with; a text is read as it would be from the wire."""
+    """Return the refusal of ``event``; text is parsed like a frame."""
     read = json.loads(event, parse_float=Literal) if isinstance(event, str) else event
     try:
-        judge_event(read, schema_of(dialect), Context(model))
+        check_event(read, schema_of(dialect), Context(model))
     except Refusal as found:
         return found
     return None

@@ -13,9 +13,9 @@ from typing import Self
 import psutil
 from livekit import api
 
-from agent.local.child_process import Child, free_port
+from agent.local.child_process import ChildProcess, free_port
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
-from benchmarks.ours import worker_environ
+from benchmarks.agent_worker import worker_environ
 
 SCRIPT = Path(__file__).with_name("script.yaml")
 PLAIN = Path(__file__).with_name("plain_worker.py")
@@ -80,7 +80,7 @@ class Rig:
         self._parts = AsyncExitStack()
         self.address = LiveKitAddress("", "", "")
         self.workers: dict[str, Worker] = {}
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
     async def __aenter__(self) -> Self:
         server = await self._parts.enter_async_context(LiveKitServer(_tell))
@@ -117,12 +117,12 @@ class Rig:
         arguments: tuple[str, ...],
         ready: str,
         environ: Mapping[str, str] | None = None,
-    ) -> Child:
+    ) -> ChildProcess:
         """A Python program, started and waited for until it writes ``ready``."""
-        child = Child(name, (sys.executable, *arguments), environ=environ)
+        child = ChildProcess(name, (sys.executable, *arguments), environ=environ)
         await self._parts.enter_async_context(child)
         self._children.append(child)
-        await child.line_with(ready)
+        await child.wait_for_line(ready)
         return child
 
     async def delete_room(self, name: str) -> None:

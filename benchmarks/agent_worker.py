@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from agent.config.sources import without_accounts
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 from agent.local.livekit_server import LiveKitAddress
 
 OURS = (sys.executable, "-m", "agent", "dev")
@@ -22,12 +22,12 @@ async def our_worker(
     *,
     environ: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
-) -> AsyncIterator[Child]:
+) -> AsyncIterator[ChildProcess]:
     """Registered and ready; ``service_url`` without ``/v1``."""
     given = worker_environ(address, service_url, agent_name)
-    child = Child("Our worker", OURS, environ={**given, **(environ or {})}, on_line=on_line)
+    child = ChildProcess("Our worker", OURS, environ={**given, **(environ or {})}, on_line=on_line)
     async with child:
-        await child.line_with("registered worker")
+        await child.wait_for_line("registered worker")
         yield child
 
 

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.errors import LiveKitError
 from agent.local.audio import ROOM_RATE, SPEECH_DBFS, dbfs, frames, seconds_of
 from agent.local.call_script import run_call
 from agent.local.caller import Caller
-from benchmarks.setup import Rig, Worker
+from benchmarks.rig import Rig, Worker
 
 UTTERANCES = ("what are your opening hours", "I would like to book a table", "no thank you")
 INTERRUPT_AFTER_SECONDS = 1.0
@@ -36,7 +36,7 @@ ROWS = {
 
 
 def sounds() -> list[bytes]:
-    return [spoken(text) for text in UTTERANCES]
+    return [synthesize(text) for text in UTTERANCES]
 
 
 async def measured_call(rig: Rig, worker: Worker, said: Sequence[bytes]) -> Sample:
@@ -69,14 +69,14 @@ async def _barge_in(caller: Caller, question: bytes, interruption: bytes) -> flo
     The service's own turn detection hears it, the stand-in's Silero in both workers' case.
     """
     asked = await caller.say(question)
-    answered = await caller.speech_after(asked, 10)
+    answered = await caller.wait_for_speech(asked, 10)
     if answered is None:
         raise LiveKitError("There was no answer to interrupt.")
     await asyncio.sleep(INTERRUPT_AFTER_SECONDS)
     ended = await caller.say(interruption)
     began = ended - seconds_of(interruption, ROOM_RATE) + _leading_silence(interruption)
     # What is heard after this gap answers the interruption.
-    heard = [at for at in caller.hearing.speech if at > answered]
+    heard = [at for at in caller.received.speech_times if at > answered]
     pauses = (at for at, then in pairwise([*heard, ended + 1]) if then - at > GAP_SECONDS)
     stopped = next((at for at in pauses if at > began), ended)
     return (stopped - began) * 1000
