@@ -1,4 +1,4 @@
-"""Medians, and differences between pairs that were measured side by side."""
+"""The median of paired differences, with a confidence interval."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class PairedDifference:
 
 
 def paired_difference(ours: Sequence[float], plain: Sequence[float]) -> PairedDifference:
-    """``ours`` minus ``plain``, pair by pair. The interval is a bootstrap's, with a fixed seed."""
+    """Return the median of ``ours`` minus ``plain``, pair by pair.
+
+    The interval is a bootstrap with a fixed seed.
+    """
     differences = [one - other for one, other in zip(ours, plain, strict=True)]
     draw = random.Random(0)
     medians = sorted(
