@@ -1,4 +1,4 @@
-"""``agent greeting``: words as a sound file, for AGENT_GREETING_AUDIO."""
+"""``agent greeting``: record words as an audio file for AGENT_GREETING_AUDIO."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ from agent.voice.greeting import RATE, words_file
 from agent.voice.text_to_speech import create_tts
 
 SECONDS = 60.0
+"""How long the recording may take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text", required=True, metavar="T", help="the words")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE.wav")
+    parser.add_argument("--text", required=True, metavar="T", help="the words to say")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.wav", help="the audio file to write"
+    )
     parser.add_argument(
         "--from",
         dest="source",
         choices=("model", "tts"),
-        help="whose voice (as AGENT_VOICE_FROM says)",
+        help="the voice to use (default: AGENT_VOICE_FROM)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
@@ -51,17 +54,19 @@ async def _greeting(arguments: argparse.Namespace) -> int:
         async with progress_while("speaking"):
             pcm = await asyncio.wait_for(work(settings, arguments.text), SECONDS)
         if not pcm:
-            raise LocalError("Nothing was said.", "Try it again, or with other words.")
+            raise LocalError("The recording is empty.", "Try again, or use other words.")
         _write(arguments.out, pcm, arguments.text)
     except TimeoutError:
-        raise LocalError(f"Nothing was said within {SECONDS:g} s.") from None
+        raise LocalError(
+            f"The recording took longer than {SECONDS:g} s.", "Try again, or use fewer words."
+        ) from None
     except AgentError as error:
         if not arguments.json:
             raise
         print(json.dumps({"ok": False, "error": str(error)}))
         return error.exit_code
     seconds = round(len(pcm) / 2 / RATE, 2)
-    say(f"{seconds} s are in {arguments.out}, the words in {words_file(arguments.out)}.")
+    say(f"{arguments.out} holds {seconds} s of audio, {words_file(arguments.out)} the words.")
     say(f"Set AGENT_GREETING_AUDIO={arguments.out}")
     if arguments.json:
         print(json.dumps({"ok": True, "out": str(arguments.out), "seconds": seconds}))
@@ -69,7 +74,7 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 
 async def _from_model(settings: Settings, text: str) -> bytes:
-    """The model's own voice, as 16-bit PCM."""
+    """Return ``text`` in the model's own voice, as 16-bit PCM."""
     session = PluginHTTPSession(service_targets(settings))
     try:
         wire = await session.ws_connect("")
@@ -125,4 +130,7 @@ def _write(path: Path, pcm: bytes, text: str) -> None:
             file.writeframes(pcm)
         words_file(path).write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise LocalError(f"{path} cannot be written ({error.strerror}).") from None
+        raise LocalError(
+            f"{path} cannot be written ({error.strerror}).",
+            "Use a path in a folder that exists and is writable.",
+        ) from None

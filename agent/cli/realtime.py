@@ -16,6 +16,13 @@ from agent.local.standin.script import load_script
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_server_arguments(parser)
+    _add_conversation_arguments(parser)
+    _add_fault_arguments(parser)
+    _add_timing_arguments(parser)
+
+
+def _add_server_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
         "--port", type=int, default=8090, help="port to listen on, 0 for a free one (%(default)s)"
@@ -27,12 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="serve only this dialect; repeat for several (default: "
         f"{', '.join(DEFAULT_DIALECTS)})",
     )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="allow web pages of this origin to use /faults and /sessions",
+    )
+    parser.add_argument(
+        "--tls-cert", type=Path, metavar="PEM", help="serve wss:// only, with this certificate"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="key of the certificate")
+
+
+def _add_conversation_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script", type=Path, metavar="FILE", help="YAML script of what to say")
     parser.add_argument(
         "--no-recognition",
         action="store_true",
         help="do not recognize the caller's words: take the script's turns in order",
     )
+
+
+def _add_fault_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME[=ARG]", help="inject this fault"
     )
@@ -41,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", type=Path, metavar="FILE.jsonl", help="write every event to this file"
     )
+
+
+def _add_timing_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pace",
         type=float,
@@ -73,17 +100,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="wait before accepting a connection (%(default)s)",
     )
-    parser.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="allow web pages of this origin to use /faults and /sessions",
-    )
-    parser.add_argument(
-        "--tls-cert", type=Path, metavar="PEM", help="serve wss:// only, with this certificate"
-    )
-    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="key of the certificate")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ def cut(seconds: float) -> bytes:
     return chirp(10, ROOM_RATE)[: round(seconds * ROOM_RATE) * 2]
 
 
-def test_the_place_is_known_wherever_it_is_cut_off() -> None:
+def test_find_segments_returns_the_position_of_any_cut() -> None:
     recording = b"".join(cut(seconds) + silence(0.4, ROOM_RATE) for seconds in SECONDS)
     samples = np.frombuffer(recording, np.int16).astype(np.float64)
     noisy = samples + np.random.default_rng(1).normal(size=samples.size) * 300

@@ -34,7 +34,7 @@ async def test_a_program_that_ends_first_says_its_last_words() -> None:
         assert await child.wait() == 3
 
 
-async def test_who_gives_up_waiting_does_not_stop_the_reading() -> None:
+async def test_cancelled_waiter_does_not_stop_the_reading() -> None:
     lines: list[str] = []
     code = "print('a', flush=True); input"
     async with ChildProcess("x", python(code), on_line=lines.append) as child:
@@ -51,7 +51,7 @@ async def test_no_such_program() -> None:
         await ChildProcess("x", ("/nonexistent/program",)).start()
 
 
-async def test_stopping_ends_grandchildren_and_the_stubborn() -> None:
+async def test_stop_ends_grandchildren_and_processes_that_ignore_sigterm() -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', {stubborn!r}])"
     child = ChildProcess("x", python(code))

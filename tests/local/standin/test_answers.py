@@ -34,7 +34,7 @@ def test_the_first_line_is_the_greeting() -> None:
     assert said(answers) == "Pardon?"
 
 
-def test_what_is_heard_chooses_the_turn_and_the_rest_go_in_order() -> None:
+def test_script_matches_phrases_and_takes_other_turns_in_order() -> None:
     answers = ScriptedAnswers(SCRIPT)
     assert said(answers, "Yes, please.") == "Good."
     assert said(answers, None) == "One."
@@ -43,7 +43,7 @@ def test_what_is_heard_chooses_the_turn_and_the_rest_go_in_order() -> None:
     assert said(answers, "yes") == "Good."
 
 
-def test_the_last_words_count_most() -> None:
+def test_last_utterance_takes_precedence() -> None:
     assert said(ScriptedAnswers(SCRIPT), "book it", "yes") == "Good."
 
 
@@ -61,7 +61,7 @@ def test_a_tool_is_called_and_its_answer_followed() -> None:
     assert answers.answer(TurnInput(tool_outputs={"call_other": "It rains."})).say == "It rains."
 
 
-def test_after_silence() -> None:
+def test_idle_turn_gives_the_idle_line() -> None:
     assert ScriptedAnswers(SCRIPT).answer(TurnInput(is_idle=True)).say == "Still there?"
 
 

@@ -532,7 +532,7 @@ def test_what_is_valid_is_not_refused(dialect: str, event: Event) -> None:
     assert found is None, found.message if found else ""
 
 
-def test_a_model_has_what_it_has() -> None:
+def test_options_that_a_model_lacks_are_refused() -> None:
     gated = ga(reasoning={"effort": "high"}, parallel_tool_calls=False)
     assert refusal("openai_ga", gated, model="gpt-realtime-2.1") is None
     assert refusal("openai_ga", gated, model="gpt-realtime-mini") is not None
