@@ -1,1 +1,1 @@
-"""What this project costs and gains, beside a plain livekit-agents worker in the same run."""
+"""Benchmarks of this project. ``python -m benchmarks --help`` lists them."""

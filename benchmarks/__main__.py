@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the plain worker and ours, alternating, against the same parts."""
+"""Compare this project's worker with a plain livekit-agents worker, in alternating calls."""
 
 from __future__ import annotations
 
@@ -11,38 +11,52 @@ from typing import Any
 from agent.cli.progress import say
 from agent.voice.turn_detection import MODES, PUSH_TO_TALK
 from benchmarks import command_line
-from benchmarks.measure import ROWS, Sample, measured_call, sounds
-from benchmarks.setup import Rig
+from benchmarks.measured_call import ROWS, Sample, measure_call, synthesize_utterances
+from benchmarks.rig import Rig
 from benchmarks.stats import paired_difference
+
+BENCHMARKS = {
+    "benchmarks": "calls to the plain worker and to this one: latency, barge-in, memory, processor",
+    "benchmarks.guard": "processor time of validating one client event",
+    "benchmarks.noise": "false and missed interruptions in noise, by turn-detection preset",
+    "benchmarks.process_loss": "recovery after the process of a call is killed",
+    "benchmarks.reconnects": "a long call over a service that ends its sessions",
+    "benchmarks.standin": "latency, processor and memory of the stand-in server",
+    "benchmarks.truncation": "accuracy of the playback position at an interruption",
+    "benchmarks.voice": "latency of text to speech and of a stored greeting",
+}
 
 
 def main() -> int:
-    made = command_line.parser("benchmarks", __doc__)
-    made.add_argument("--pairs", type=int, default=7, help="calls to each (%(default)s)")
-    made.add_argument(
+    parser = command_line.create_parser("benchmarks", __doc__)
+    listing = "\n".join(f"  python -m {name:25} {what}" for name, what in BENCHMARKS.items())
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = f"all benchmarks, each with its own --help:\n{listing}"
+    parser.add_argument("--pairs", type=int, default=7, help="calls to each worker (%(default)s)")
+    parser.add_argument(
         "--mode",
         choices=[mode for mode in MODES if mode != PUSH_TO_TALK],
         default="server_vad",
-        help="how turns are taken (%(default)s); the plain worker has no push_to_talk",
+        help="turn-detection mode (%(default)s); the plain worker has no push_to_talk",
     )
-    return command_line.run(_compare, made.parse_args())
+    return command_line.run(_compare, parser.parse_args())
 
 
 async def _compare(arguments: argparse.Namespace) -> int:
     samples: dict[str, list[Sample]] = {"plain": [], "ours": []}
-    said = sounds()
+    utterances = synthesize_utterances()
     async with Rig(arguments.mode) as rig:
         for worker in rig.workers.values():
-            say(f"A call to the {worker.name} worker that is not counted.")
-            await measured_call(rig, worker, said[:1])
+            say(f"Warming up the {worker.name} worker with a call that is not counted.")
+            await measure_call(rig, worker, utterances[:1])
         for number in range(arguments.pairs):
-            # Who is first changes with every pair: the second finds a warmer machine.
+            # The order alternates, since the second call of a pair finds a warmer machine.
             order = ("plain", "ours") if number % 2 else ("ours", "plain")
             for name in order:
-                sample = await measured_call(rig, rig.workers[name], said)
+                sample = await measure_call(rig, rig.workers[name], utterances)
                 samples[name].append(sample)
-                told = "  ".join(f"{row} {sample[row]:.5g}" for row in ROWS)
-                say(f"pair {number + 1}/{arguments.pairs}  {name:5}  {told}")
+                values = "  ".join(f"{row} {sample[row]:.5g}" for row in ROWS)
+                say(f"pair {number + 1}/{arguments.pairs}  {name:5}  {values}")
     result = {row: _row(samples, row) for row in ROWS}
     print(json.dumps(result) if arguments.json else _table(result))
     return 0

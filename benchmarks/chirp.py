@@ -1,7 +1,7 @@
-"""A sound that tells where in it one is: every half second its pitch rises from low to high.
+"""A sound whose pitch shows the playback position: it rises every half second.
 
-Speech has pauses and repeats itself; of this, a tenth of a second is enough to know the place to
-a few milliseconds, through Opus and a jitter buffer.
+Speech has pauses and repeats itself. Of this sound, a tenth of a second is enough to find the
+position to a few milliseconds, through Opus and a jitter buffer.
 """
 
 from __future__ import annotations
@@ -17,42 +17,45 @@ PERIOD_SECONDS = 0.5
 LOW_HZ, HIGH_HZ = 400.0, 2400.0
 AMPLITUDE = 8000.0
 WINDOW_SECONDS = 0.06
-"""As much of what was heard is looked for in the sound."""
+"""The length of the recording that is matched with the sound."""
 EDGE_SECONDS = 0.01
-"""Just before silence, the codec's fade: not looked at, and added again."""
+"""The codec's fade before silence: left out of the match, and added to the position."""
 GATE = 0.1
-"""Of the amplitude: quieter is silence."""
+"""Fraction of the amplitude below which audio is silence."""
 SMOOTH_SECONDS = 0.002
 STEP_SECONDS = 0.005
-MADE_UP_SECONDS = 0.1
-"""A jitter buffer bridges no more than this, fading, at the end of a sound."""
+CONCEALED_SECONDS = 0.1
+"""The longest audio that a jitter buffer synthesizes after the end of a sound."""
 FITS = 0.9
-"""Likeness of what was heard to what was said: the codec takes little, concealment a lot."""
+"""Correlation that counts as a match: the codec lowers it little, concealment a lot."""
 
 
 def chirp(seconds: float, rate: int) -> bytes:
-    """The sound as 16-bit mono PCM."""
+    """Return the sound as 16-bit mono PCM."""
     one = _period(rate)
     count = round(seconds * rate)
     return np.resize(one, count).astype(np.int16).tobytes()
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """A stretch of the sound, from its beginning to where it was cut off."""
+class PlayedSegment:
+    """A part of a recording with the sound, from its start to where it was cut off."""
 
     ended_at: float
     """Seconds into the recording."""
     position: float
-    """How much of the sound was heard, in seconds."""
+    """How much of the sound was played, in seconds."""
     likeness: float
-    """How well its end fits, 0 to 1."""
+    """Correlation of its end with the sound, 0 to 1."""
 
 
-def stretches(pcm: bytes, rate: int, *, apart: float = 0.1) -> list[Heard]:
-    """Each stretch in a recording; ``apart`` is the least silence between two, in seconds."""
+def find_segments(pcm: bytes, rate: int, *, apart: float = 0.1) -> list[PlayedSegment]:
+    """Return the segments of a recording, at least ``apart`` seconds of silence between them."""
     samples = np.frombuffer(pcm, np.int16).astype(np.float64)
-    return [_measured(samples, begin, end, rate) for begin, end in _loud(samples, rate, apart)]
+    return [
+        _measure_segment(samples, begin, end, rate)
+        for begin, end in _find_loud(samples, rate, apart)
+    ]
 
 
 def _period(rate: int) -> Samples:
@@ -62,7 +65,7 @@ def _period(rate: int) -> Samples:
     return AMPLITUDE * np.sin(2 * np.pi * (LOW_HZ * time + slope * time**2 / 2))
 
 
-def _loud(samples: Samples, rate: int, apart: float) -> list[tuple[int, int]]:
+def _find_loud(samples: Samples, rate: int, apart: float) -> list[tuple[int, int]]:
     width = round(SMOOTH_SECONDS * rate)
     envelope = np.convolve(np.abs(samples), np.ones(width) / width, "same")
     loud = np.flatnonzero(envelope > GATE * AMPLITUDE)
@@ -75,27 +78,29 @@ def _loud(samples: Samples, rate: int, apart: float) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in zip(begins, ends, strict=True) if end - begin > least]
 
 
-def _measured(samples: Samples, begin: int, end: int, rate: int) -> Heard:
-    """Where the sound ends, looked for from the end backwards: what a jitter buffer made up to
-    bridge a gap fits nowhere, and is no part of what was said."""
+def _measure_segment(samples: Samples, begin: int, end: int, rate: int) -> PlayedSegment:
+    """Find the end of the sound by searching backwards.
+
+    Audio that a jitter buffer synthesized to conceal a gap matches nowhere and does not count.
+    """
     edge = round(EDGE_SECONDS * rate)
-    first = max(begin + round(WINDOW_SECONDS * rate), end - round(MADE_UP_SECONDS * rate))
+    first = max(begin + round(WINDOW_SECONDS * rate), end - round(CONCEALED_SECONDS * rate))
     best: tuple[float, float, int] = (0.0, 0.0, end)
     for last in range(end - edge, first, -round(STEP_SECONDS * rate)):
-        place, likeness = _found(samples[:last], rate)
-        best = max(best, (likeness, place, last))
+        position, likeness = _find_position(samples[:last], rate)
+        best = max(best, (likeness, position, last))
         if likeness >= FITS:
             break
-    likeness, place, found = best
+    likeness, position, found = best
     if found == end - edge:
-        place, found = place + EDGE_SECONDS, end
-    # The pitch tells the place within a period, the stretch's length which period it was.
-    periods = round(((found - begin) / rate - place) / PERIOD_SECONDS)
-    return Heard(found / rate, place + periods * PERIOD_SECONDS, likeness)
+        position, found = position + EDGE_SECONDS, end
+    # The pitch gives the position within a period, the length of the segment the period.
+    periods = round(((found - begin) / rate - position) / PERIOD_SECONDS)
+    return PlayedSegment(found / rate, position + periods * PERIOD_SECONDS, likeness)
 
 
-def _found(samples: Samples, rate: int) -> tuple[float, float]:
-    """Where in a period the last samples are, in seconds, and how well they fit there."""
+def _find_position(samples: Samples, rate: int) -> tuple[float, float]:
+    """Return the position of the last samples in a period, in seconds, and their correlation."""
     window = samples[-round(WINDOW_SECONDS * rate) :]
     period = _period(rate)
     reference = np.concatenate([period, period[: window.size]])

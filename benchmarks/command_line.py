@@ -1,4 +1,4 @@
-"""What the measurements' commands have in common."""
+"""The command line that the benchmarks share."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from agent.errors import AgentError
 Measure = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
-def parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """With ``--json``, and what is added to it."""
-    made = argparse.ArgumentParser(prog=f"python -m {name}", description=description)
-    made.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    return made
+def create_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with ``--json``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=description)
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    return parser
 
 
 def run(measure: Measure, arguments: argparse.Namespace) -> int:
-    """The exit code; Ctrl-C leaves nothing behind, an error is one line."""
+    """Run ``measure`` and return its exit code; print an ``AgentError`` as one line."""
     try:
         return run_until_signal(measure(arguments))
     except AgentError as error:
@@ -30,7 +30,7 @@ def run(measure: Measure, arguments: argparse.Namespace) -> int:
 
 
 def show(result: Mapping[str, Any], *, as_json: bool) -> None:
-    """One line for each figure or group of them."""
+    """Print one line for each figure or group of figures, or all as JSON."""
     if as_json:
         print(json.dumps(result))
         return

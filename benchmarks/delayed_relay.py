@@ -1,8 +1,7 @@
-"""A caller's network: between it and a livekit-server, every packet takes its time.
+"""A relay between a caller and a livekit-server that delays every packet.
 
-The signalling goes through as it is, but for the address of the server's media port, which
-becomes the relay's; what the caller tells of its own addresses is left out, or the server would
-reach it directly.
+It passes signalling on, but replaces the server's media port with its own and removes the caller's
+ICE candidates: otherwise the server would reach the caller directly.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Address = tuple[str, int]
 
 
 class Relay:
-    """``async with Relay(address, media_port, …) as near:``, where a caller finds the server."""
+    """``async with Relay(address, media_port) as near:`` yields the address for the caller."""
 
     def __init__(
         self,
@@ -33,15 +32,15 @@ class Relay:
         jitter_ms: float = 20.0,
         seed: int = 1,
     ) -> None:
-        """Each way ``delay_ms``, and up to ``jitter_ms`` more, in order."""
+        """Delay each direction by ``delay_ms`` plus up to ``jitter_ms``, in order."""
         self._address = address
         self._media_port = media_port
-        self._late = _Late(delay_ms / 1000, jitter_ms / 1000, random.Random(seed))
+        self._delay = _Delay(delay_ms / 1000, jitter_ms / 1000, random.Random(seed))
         self._port = free_port()
-        self._relay_port = _as_long(media_port)
+        self._relay_port = _free_port_as_long_as(media_port)
         self._transports: list[asyncio.DatagramTransport] = []
-        self.carried = 0
-        """Packets, both ways."""
+        self.packet_count = 0
+        """Packets in both directions."""
 
     async def __aenter__(self) -> LiveKitAddress:
         loop = asyncio.get_running_loop()
@@ -64,22 +63,22 @@ class Relay:
         for transport in self._transports:
             transport.close()
 
-    async def far(self, answer: Callable[[bytes], None]) -> Callable[[bytes], None]:
-        """A way to the server for one caller; ``answer`` takes what comes back."""
+    async def connect_caller(self, reply: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """Open a path to the server; return its send function. ``reply`` gets what comes back."""
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Far(self._counted(self._late.way(answer))),
+            lambda: _Far(self._count(self._delay.wrap(reply))),
             remote_addr=("127.0.0.1", self._media_port),
         )
         self._transports.append(transport)
-        return self._counted(self._late.way(transport.sendto))
+        return self._count(self._delay.wrap(transport.sendto))
 
-    def _counted(self, send: Callable[[bytes], None]) -> Callable[[bytes], None]:
-        def count(data: bytes) -> None:
-            self.carried += 1
+    def _count(self, send: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        def send_and_count(data: bytes) -> None:
+            self.packet_count += 1
             send(data)
 
-        return count
+        return send_and_count
 
     async def _signal(self, request: web.Request) -> web.StreamResponse:
         url = f"{self._address.url}{request.path_qs}"
@@ -92,65 +91,67 @@ class Relay:
         near = web.WebSocketResponse()
         async with self._http.ws_connect(url, headers=headers, max_msg_size=0) as far:
             await near.prepare(request)
-            ways = [
-                asyncio.create_task(_carry(near, far, _without_candidates)),
-                asyncio.create_task(_carry(far, near, self._relayed)),
+            directions = [
+                asyncio.create_task(_forward(near, far, _without_candidates)),
+                asyncio.create_task(_forward(far, near, self._with_relay_port)),
             ]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+            for direction in directions:
+                direction.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
         await near.close()
         return near
 
-    def _relayed(self, message: bytes) -> bytes:
-        # The two ports have as many digits, so that lengths in the message still hold.
+    def _with_relay_port(self, message: bytes) -> bytes:
+        # Both ports have the same number of digits, so that lengths in the message stay right.
         ours, theirs = (
             f"127.0.0.1 {port} ".encode() for port in (self._relay_port, self._media_port)
         )
         return message.replace(theirs, ours)
 
 
-class _Late:
-    """Calls that come late, in the order in which they were made."""
+class _Delay:
+    """Delays calls of a function and keeps their order."""
 
     def __init__(self, delay: float, jitter: float, chance: random.Random) -> None:
-        self._delay, self._jitter, self._chance = delay, jitter, chance
+        self._seconds, self._jitter, self._random = delay, jitter, chance
 
-    def way(self, send: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def wrap(self, send: Callable[[bytes], None]) -> Callable[[bytes], None]:
         loop = asyncio.get_running_loop()
         last = 0.0
 
         def later(data: bytes) -> None:
             nonlocal last
-            last = max(last, loop.time() + self._delay + self._chance.uniform(0, self._jitter))
+            last = max(last, loop.time() + self._seconds + self._random.uniform(0, self._jitter))
             loop.call_at(last, send, data)
 
         return later
 
 
 class _Near(asyncio.DatagramProtocol):
-    """Towards the callers: each address has a way to the server of its own."""
+    """The socket for callers: each caller's address has its own path to the server."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._ways: dict[Address, asyncio.Task[Callable[[bytes], None]]] = {}
+        self._paths: dict[Address, asyncio.Task[Callable[[bytes], None]]] = {}
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, address: Address) -> None:
-        if address not in self._ways:
-            opening = self._relay.far(lambda back: self._transport.sendto(back, address))
-            self._ways[address] = asyncio.create_task(opening)
-        way = self._ways[address]
-        if way.done():
-            way.result()(data)
+        if address not in self._paths:
+            opening = self._relay.connect_caller(lambda back: self._transport.sendto(back, address))
+            self._paths[address] = asyncio.create_task(opening)
+        path = self._paths[address]
+        if path.done():
+            path.result()(data)
         else:
-            way.add_done_callback(lambda opened: opened.result()(data))
+            path.add_done_callback(lambda opened: opened.result()(data))
 
 
 class _Far(asyncio.DatagramProtocol):
+    """The socket for the server, one per caller."""
+
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
 
@@ -158,7 +159,7 @@ class _Far(asyncio.DatagramProtocol):
         self._take(data)
 
 
-async def _carry(source: Any, sink: Any, change: Callable[[bytes], bytes | None]) -> None:
+async def _forward(source: Any, sink: Any, change: Callable[[bytes], bytes | None]) -> None:
     async for message in source:
         if message.type is WSMsgType.BINARY:
             changed = change(message.data)
@@ -173,8 +174,8 @@ def _without_candidates(message: bytes) -> bytes | None:
     return None if candidate and b"v=0" not in message else message
 
 
-def _as_long(port: int) -> int:
-    """A free port with as many digits as ``port``."""
+def _free_port_as_long_as(port: int) -> int:
+    """Return a free port with as many digits as ``port``."""
     while len(str(found := free_port())) != len(str(port)):
         pass
     return found

@@ -1,9 +1,9 @@
-"""What the guard costs: ``python -m benchmarks.guard [--json]``.
+"""Measure the processor time of validating one client event.
 
-A control event is a whole ``session.update`` of 1 kB: read from text, judged and written as text;
-and once more with all that a connection does, which completes it and holds it against the
-conversation. An append is 100 ms of 24 kHz PCM, as the plugin writes it and as other clients do.
-Medians of several rounds, in processor time, so that other programs do not count.
+The control event is a whole ``session.update`` of 1 kB: parsed, checked and serialized; and once
+more with all that a connection does, which completes it and checks it against the conversation. An
+append is 100 ms of 24 kHz PCM, as the plugin writes it and as other clients do. The results are
+medians of several rounds, in processor time, so that other programs do not count.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What noise does to turn-taking in ``local`` mode: ``python -m benchmarks.noise [--json]``.
+"""Measure false and missed interruptions in noise, for each preset of ``local`` mode.
 
-The worker's own detector, with each preset's numbers, hears noise without speech, and words of a
-caller in it, mixed at 20, 10 and 5 dB. False: of the agent's sentences of five seconds, how many
-noise alone would have cut off. Missed: of the caller's interruptions, how many it would not have
-stopped for. All sounds are made here, from fixed seeds.
+The worker's voice activity detector gets noise alone, and a caller's words in noise at 20, 10 and
+5 dB. False: the share of the agent's five-second sentences that noise alone interrupts. Missed: the
+share of the caller's interruptions that do not stop the agent. All sounds are synthetic, with fixed
+seeds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def level(samples: Samples) -> Samples:
 
 
 def babble(rng: np.random.Generator, seconds: int) -> Samples:
-    """Six voices at once, of which none can be made out."""
+    """Six voices at once, none of them intelligible."""
     total = np.zeros(seconds * RATE)
     for voice in list(VARIANTS)[:6]:
         text = "the weather is fine today and so we went to the market to buy some bread and fish"
@@ -56,7 +56,7 @@ def babble(rng: np.random.Generator, seconds: int) -> Samples:
 
 
 def traffic(rng: np.random.Generator, seconds: int) -> Samples:
-    """Low rumble that comes and goes."""
+    """Low rumble that swells and fades."""
     white = rng.normal(size=seconds * RATE)
     rumble = np.cumsum(white)
     rumble -= np.convolve(rumble, np.ones(400) / 400, "same")
@@ -76,7 +76,7 @@ def typing(rng: np.random.Generator, seconds: int) -> Samples:
 
 
 def echo(rng: np.random.Generator, seconds: int) -> Samples:
-    """The agent's own voice from a loudspeaker, after an echo canceller took 20 dB of it."""
+    """The agent's own voice from a loudspeaker, 20 dB lower after an echo canceller."""
     text = "from noon until ten shall I book a table for you this evening or would you rather wait"
     one = spoken(text, "marin")
     room = np.convolve(np.resize(one, seconds * RATE), np.exp(-np.arange(1600) / 300), "same")
@@ -100,7 +100,7 @@ NOISES: dict[str, Callable[[np.random.Generator, int], Samples]] = {
 
 
 async def stopping(preset: Preset, sound: Samples) -> list[float]:
-    """The moments, in seconds, at which the agent is stopped or would be if it spoke."""
+    """Return the times, in seconds, at which the detector would interrupt the agent."""
     stream = load_vad(preset).stream()
     pcm = sound.clip(-32768, 32767).astype(np.int16)
     size = RATE // 50
@@ -120,9 +120,9 @@ async def stopping(preset: Preset, sound: Samples) -> list[float]:
 
 
 async def measure(preset: Preset, noise: Samples, snr_db: int) -> tuple[int, int, int]:
-    """False ones, missed ones, and how many real ones there were."""
+    """Return the counts of false, missed and real interruptions."""
     quiet = noise * 10 ** (-snr_db / 20)
-    # The caller has spoken before: how loud a caller is, is known.
+    # The caller speaks before, so that the detector knows the caller's level.
     said = spoken(WORDS[0], "cedar")
     before = len(said) / RATE
     stops = await stopping(preset, np.concatenate([said + np.resize(quiet, len(said)), quiet]))
@@ -163,9 +163,9 @@ async def table(names: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--preset", choices=tuple(PRESETS), help="only this one")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.noise", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.add_argument("--preset", choices=tuple(PRESETS), help="measure only this preset")
     arguments = parser.parse_args()
     names = (arguments.preset,) if arguments.preset else tuple(PRESETS)
     rows = asyncio.run(table(names))

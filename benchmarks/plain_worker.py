@@ -1,6 +1,6 @@
-"""The worker that LiveKit's own documentation leads to, with nothing of ours in it.
+"""A plain livekit-agents worker, as LiveKit's documentation shows it, to compare with.
 
-It is given what ours is given: the same service, the same turn detection, one warm process.
+It has the same service, turn detection and number of warm processes as this project's worker.
 ``BENCH_TURN_TAKING`` is server_vad, semantic_vad or local.
 """
 

@@ -1,8 +1,8 @@
-"""What the death of a job process costs: ``python -m benchmarks.process_loss [--runs N] [--json]``.
+"""Measure the recovery after the process of a call is killed.
 
-Four callers hear an agent that speaks without a pause; the process of the fourth is killed. Told is
-after how long the fourth hears words again, from another process, and the longest gap in what the
-other three heard meanwhile.
+Four callers listen to an agent that speaks without a pause, and the process of the fourth call is
+killed. The results are the time until the fourth caller receives speech again, from another
+process, and the longest gap that the other three receive.
 """
 
 from __future__ import annotations
@@ -27,55 +27,58 @@ from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
 from benchmarks import command_line
+from benchmarks.agent_worker import agent_worker
 from benchmarks.chirp import AMPLITUDE, GATE, chirp
-from benchmarks.ours import our_worker
 
 ROOMS = ("one", "two", "three", "four")
 SPEECH_SECONDS = 120.0
 BEFORE_SECONDS = 2.0
 BRIDGED_SECONDS = 1.0
-"""After the end of a sound, a jitter buffer may speak on for part of this."""
+"""How long a jitter buffer may continue speech after its end."""
 AFTER_SECONDS = 2.0
 WITHIN_SECONDS = 20.0
 SMOOTH_SECONDS = 0.002
 
 
-async def killed(address: LiveKitAddress) -> tuple[float, list[float]]:
-    """Seconds until the fourth caller hears words again, and milliseconds of the longest gap of
-    each of the others."""
+async def kill_process(address: LiveKitAddress) -> tuple[float, list[float]]:
+    """Kill the process of the fourth call.
+
+    Return the seconds until that caller receives speech again, and for each other caller the
+    longest gap in milliseconds.
+    """
     sound = chirp(SPEECH_SECONDS, SERVICE_RATE)
     script = Script(greeting="A chirp.")
     options = StandInOptions(script=script, speak=lambda *_, **__: sound, recognise=False)
     lines: list[str] = []
     async with StandIn(options) as stand_in, AsyncExitStack() as calls:
-        worker = our_worker(address, stand_in.url, "killed", on_line=lines.append)
+        worker = agent_worker(address, stand_in.url, "killed", on_line=lines.append)
         await calls.enter_async_context(worker)
         callers = []
         for room in ROOMS:
             call = Caller(address, room, agent_name="killed")
             caller = await calls.enter_async_context(call)
-            if await caller.speech_after(caller.joined_at, WITHIN_SECONDS) is None:
-                raise LiveKitError("The agent said nothing.")
+            if await caller.wait_for_speech(caller.joined_at, WITHIN_SECONDS) is None:
+                raise LiveKitError(f"The agent said nothing for {WITHIN_SECONDS:g} s.")
             callers.append(caller)
         *others, fourth = callers
         await asyncio.sleep(BEFORE_SECONDS)
-        begins = [len(caller.hearing.pcm) for caller in others]
+        begins = [len(caller.received.pcm) for caller in others]
         os.kill(job_of(lines, ROOMS[-1]), signal.SIGKILL)
         at = time.monotonic()
-        while (heard := fourth.hearing.first_after(at + BRIDGED_SECONDS)) is None:
+        while (resumed_at := fourth.received.first_speech_after(at + BRIDGED_SECONDS)) is None:
             if time.monotonic() > at + WITHIN_SECONDS:
-                raise LiveKitError("Nobody came in place of the agent whose process was killed.")
+                raise LiveKitError(f"No agent replaced the killed one within {WITHIN_SECONDS:g} s.")
             await asyncio.sleep(0.01)
         await asyncio.sleep(AFTER_SECONDS)
         gaps = [
-            longest_gap_ms(bytes(caller.hearing.pcm[begin:]))
+            longest_gap_ms(bytes(caller.received.pcm[begin:]))
             for caller, begin in zip(others, begins, strict=True)
         ]
-    return heard - at, gaps
+    return resumed_at - at, gaps
 
 
 def job_of(lines: list[str], room: str) -> int:
-    """The process of the last job in ``room``, by the worker's log."""
+    """Return the process id of the last job in ``room``, from the worker's log."""
     about = [line for line in lines if f'"room": "{room}"' in line and '"pid"' in line]
     found = re.search(r'"pid": (\d+)', about[-1])
     assert found
@@ -83,7 +86,7 @@ def job_of(lines: list[str], room: str) -> int:
 
 
 def longest_gap_ms(pcm: bytes) -> float:
-    """In a sound that has none."""
+    """Return the longest gap in a recording of a sound without pauses."""
     samples = np.abs(np.frombuffer(pcm, np.int16).astype(np.float64))
     width = round(SMOOTH_SECONDS * ROOM_RATE)
     loud = np.flatnonzero(np.convolve(samples, np.ones(width) / width, "same") > GATE * AMPLITUDE)
@@ -94,11 +97,12 @@ async def _measure(arguments: argparse.Namespace) -> int:
     times, gaps = [], []
     for number in range(arguments.runs):
         async with LiveKitServer(say) as server:
-            again, others = await killed(server.address)
-        times.append(again)
+            seconds, others = await kill_process(server.address)
+        times.append(seconds)
         gaps += others
         say(
-            f"  … {number + 1}: words after {again:.2f} s, gaps {[round(gap) for gap in others]} ms"
+            f"  … {number + 1}: speech after {seconds:.2f} s, "
+            f"gaps {[round(gap) for gap in others]} ms"
         )
     result = {
         "words_again_s": {"median": round(median(times), 2), "most": round(max(times), 2)},
@@ -109,9 +113,9 @@ async def _measure(arguments: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    made = command_line.parser("benchmarks.process_loss", __doc__)
-    made.add_argument("--runs", type=int, default=5, help="processes to kill (%(default)s)")
-    return command_line.run(_measure, made.parse_args())
+    parser = command_line.create_parser("benchmarks.process_loss", __doc__)
+    parser.add_argument("--runs", type=int, default=5, help="processes to kill (%(default)s)")
+    return command_line.run(_measure, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,8 @@
-"""A long call over a service that ends its sessions.
+"""Measure a long call over a service that ends its sessions.
 
-``python -m benchmarks.reconnects --minutes 60``
-
-
-The caller asks, is answered, and asks again, while every session ends after ``--expire`` seconds
-and the worker moves the call to another one before. Counted is what the caller gets: answers that
-do not come, or come twice, the longest silence before and inside an answer, and what the worker's
-processes hold in memory.
+The caller asks one question after another. Every session ends after ``--expire`` seconds, and the
+worker moves the call to a new session before. The results are the lost and the doubled answers, the
+longest silence before and within an answer, and the memory of the worker's processes.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.cli.progress import say
 from agent.errors import LiveKitError
 from agent.local.call_script import run_call, run_turn
@@ -31,8 +27,8 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import Fault
 from agent.local.standin.script import Script, Turn
 from benchmarks import command_line
-from benchmarks.ours import our_worker
-from benchmarks.setup import Worker
+from benchmarks.agent_worker import agent_worker
+from benchmarks.rig import Worker
 
 ANSWERS = {
     "what are your opening hours": "We are open from noon until ten in the evening.",
@@ -41,26 +37,26 @@ ANSWERS = {
 }
 SCRIPT = Script(
     greeting="Harbour Restaurant. How can I help?",
-    turns=tuple(Turn(hear=(asked,), say=answer) for asked, answer in ANSWERS.items()),
+    turns=tuple(Turn(hear=(question,), say=answer) for question, answer in ANSWERS.items()),
     otherwise="Pardon?",
 )
 SETTLE_SECONDS = 120.0
-"""Until memory is looked at for the first time."""
+"""Time before the first measurement of memory."""
 GAP_SECONDS = 0.25
 """Longer than a pause between two words of generated speech."""
 
 
 @dataclass(slots=True)
-class HeldEvent:
-    """What a caller got of a call."""
+class CallQuality:
+    """The answers, latencies and gaps of a call, and the worker's memory."""
 
     turns: int = 0
     lost: list[str] = field(default_factory=list)
-    """Questions without their answer, and what came instead."""
+    """Questions without their answer, each with what came instead."""
     doubled: list[str] = field(default_factory=list)
     latencies_ms: list[int] = field(default_factory=list)
     longest_gap_ms: int = 0
-    """Inside an answer."""
+    """Within an answer."""
     connections: int = 0
     memory_mb: list[float] = field(default_factory=list)
 
@@ -85,64 +81,68 @@ class HeldEvent:
         }
 
 
-async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> HeldEvent:
-    """Talk to a worker for so long, over sessions that end after ``expire`` seconds."""
-    held = HeldEvent()
+async def long_call(address: LiveKitAddress, seconds: float, expire: float) -> CallQuality:
+    """Talk to a worker for ``seconds``, over sessions that end after ``expire`` seconds."""
+    quality = CallQuality()
     options = StandInOptions(script=SCRIPT, faults=(Fault("expire", expire),))
     async with (
         StandIn(options) as stand_in,
-        our_worker(address, stand_in.url, "line") as child,
-        Caller(address, "line", agent_name="line") as caller,
+        agent_worker(address, stand_in.url, "reconnects") as child,
+        Caller(address, "reconnects", agent_name="reconnects") as caller,
     ):
-        worker = Worker("ours", "line", psutil.Process(child.pid))
+        worker = Worker("ours", "reconnects", psutil.Process(child.pid))
         await run_call(caller, [])
         began = time.monotonic()
         while (now := time.monotonic()) - began < seconds:
-            asked = list(ANSWERS)[held.turns % len(ANSWERS)]
-            await _ask(caller, asked, held)
+            question = list(ANSWERS)[quality.turns % len(ANSWERS)]
+            await _ask(caller, question, quality)
             if now - began > min(SETTLE_SECONDS, seconds / 5):
-                held.memory_mb.append(worker.private_mb())
-            if held.turns % 10 == 0:
-                say(f"  … {held.turns} turns in {now - began:.0f} s, {len(held.lost)} lost")
-        held.connections = len(stand_in.record.sessions)
-    return held
+                quality.memory_mb.append(worker.private_mb())
+            if quality.turns % 10 == 0:
+                say(f"  … {quality.turns} turns in {now - began:.0f} s, {len(quality.lost)} lost")
+        quality.connections = len(stand_in.record.sessions)
+    return quality
 
 
-async def _ask(caller: Caller, asked: str, held: HeldEvent) -> None:
-    held.turns += 1
-    expected = ANSWERS[asked]
+async def _ask(caller: Caller, question: str, quality: CallQuality) -> None:
+    quality.turns += 1
+    expected = ANSWERS[question]
     before = time.monotonic()
     try:
-        turn = await run_turn(caller, spoken(asked))
+        turn = await run_turn(caller, synthesize(question))
     except LiveKitError as error:
-        held.lost.append(f"{asked}: {error}")
+        quality.lost.append(f"{question}: {error}")
         return
     if expected not in turn.agent:
-        held.lost.append(f"{asked}: {turn.agent}")
+        quality.lost.append(f"{question}: {turn.agent}")
     if turn.agent.count(expected) > 1 or turn.agent.replace(expected, "").strip():
-        held.doubled.append(f"{asked}: {turn.agent}")
-    held.latencies_ms.append(turn.latency_ms)
-    heard = [at for at in caller.hearing.speech if at > before]
-    gaps = [then - at for at, then in pairwise(heard) if then - at > GAP_SECONDS]
-    held.longest_gap_ms = max(held.longest_gap_ms, *(round(gap * 1000) for gap in gaps), 0)
-    # A long call's recording is nobody's: only its times are looked at.
-    caller.hearing.pcm.clear()
-    del caller.hearing.speech[:-1]
+        quality.doubled.append(f"{question}: {turn.agent}")
+    quality.latencies_ms.append(turn.latency_ms)
+    speech = [at for at in caller.received.speech_times if at > before]
+    gaps = [then - at for at, then in pairwise(speech) if then - at > GAP_SECONDS]
+    quality.longest_gap_ms = max(quality.longest_gap_ms, *(round(gap * 1000) for gap in gaps), 0)
+    # Drop the recording of a long call: only its times are needed.
+    caller.received.pcm.clear()
+    del caller.received.speech_times[:-1]
     caller.transcripts.clear()
 
 
 async def _measure(arguments: argparse.Namespace) -> int:
     async with LiveKitServer(say) as server:
-        held = await long_call(server.address, arguments.minutes * 60, arguments.expire)
-    command_line.show(held.summary(), as_json=arguments.json)
-    return 1 if held.lost or held.doubled else 0
+        quality = await long_call(server.address, arguments.minutes * 60, arguments.expire)
+    command_line.show(quality.summary(), as_json=arguments.json)
+    return 1 if quality.lost or quality.doubled else 0
 
 
 def main() -> int:
-    made = command_line.parser("benchmarks.reconnects", __doc__)
-    made.add_argument("--minutes", type=float, default=10, help="of talk (%(default)g)")
-    made.add_argument("--expire", type=float, default=27, help="a session's life in seconds")
-    return command_line.run(_measure, made.parse_args())
+    parser = command_line.create_parser("benchmarks.reconnects", __doc__)
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="length of the call (%(default)g)"
+    )
+    parser.add_argument(
+        "--expire", type=float, default=27, help="lifetime of a session in seconds (%(default)g)"
+    )
+    return command_line.run(_measure, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""``python -m benchmarks.standin``: what the stand-in takes, so that it is never what is measured.
+"""Measure the latency, processor time and memory of the stand-in server.
 
-Raw clients talk to it all at once, in real time: one second of speech, one of silence, and an
-answer to each. With a script, and recognition off.
+Raw clients talk to it at the same time, in real time: one second of speech, one second of silence,
+and an answer to each. It has a script, and recognition is off. The results show that the stand-in
+does not dominate other benchmarks.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import psutil
 
 from agent.cli.progress import run_until_signal, say
 from agent.local.audio import SERVICE_RATE, frames, silence
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 from agent.local.speech_synthesis import speech
 
 SCRIPT = "greeting: Hello.\notherwise: Here is an answer of some two seconds, or a little more.\n"
@@ -33,13 +34,13 @@ OFF = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 
 
 async def measure(sessions: int, seconds: float) -> dict[str, float]:
-    """Milliseconds from commit to first audio, cores and megabytes a session."""
+    """Return milliseconds from commit to first audio, cores, and megabytes per session."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "script.yaml"
         script.write_text(SCRIPT)
         command = (sys.executable, "-m", "agent", "realtime", "--port", "0", "--no-recognition")
-        async with Child("The stand-in", (*command, "--script", str(script))) as child:
-            line = await child.line_with("listens at")
+        async with ChildProcess("The stand-in", (*command, "--script", str(script))) as child:
+            line = await child.wait_for_line("listens at")
             url = line.split("listens at ")[1].split(". ")[0] + "/v1/realtime?model=gpt-realtime"
             process = psutil.Process(child.pid)
             first = await _commit_to_audio_ms(url)
@@ -47,12 +48,12 @@ async def measure(sessions: int, seconds: float) -> dict[str, float]:
 
 
 async def _commit_to_audio_ms(url: str, turns: int = 20) -> float:
-    """The median time from commit to the first audio of its answer."""
+    """Return the median time from a commit to the first audio of its answer, in milliseconds."""
     times = []
     sound = base64.b64encode(speech.say("hello")).decode()
     async with aiohttp.ClientSession() as http, http.ws_connect(url, headers=HEADERS) as socket:
         await socket.send_json({"type": "session.update", "session": OFF})
-        await asyncio.sleep(0.5)  # the script's lines are made ready
+        await asyncio.sleep(0.5)  # time to synthesize the script's lines
         for _ in range(turns):
             await socket.send_json({"type": "input_audio_buffer.append", "audio": sound})
             began = time.perf_counter()
@@ -131,17 +132,19 @@ async def _report(arguments: argparse.Namespace) -> int:
         print(json.dumps(result))
         return 0
     print(f"commit to first audio, median: {result['first_audio_ms']:.1f} ms")
-    print(f"{arguments.sessions} sessions talking: {result['cores']:.2f} core")
-    print(f"memory a session: {result['mb_per_session']:.1f} MB")
-    print(f"answers given: {result['replies']:.0f}")
+    print(f"{arguments.sessions} sessions at once: {result['cores']:.2f} core")
+    print(f"memory per session: {result['mb_per_session']:.1f} MB")
+    print(f"responses: {result['replies']:.0f}")
     return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.standin", description=__doc__)
-    parser.add_argument("--sessions", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--sessions", type=int, default=30, help="clients (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=20.0, help="length of the measurement (%(default)g)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
     return run_until_signal(_report(parser.parse_args()))
 
 

@@ -1,4 +1,4 @@
-"""Medians, and differences between pairs that were measured side by side."""
+"""The median of paired differences, with a confidence interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RESAMPLES = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class SettingDifference:
+class PairedDifference:
     """The median of paired differences and its 95 % interval."""
 
     median: float
@@ -19,13 +19,16 @@ class SettingDifference:
     high: float
 
 
-def paired_difference(ours: Sequence[float], plain: Sequence[float]) -> SettingDifference:
-    """``ours`` minus ``plain``, pair by pair. The interval is a bootstrap's, with a fixed seed."""
+def paired_difference(ours: Sequence[float], plain: Sequence[float]) -> PairedDifference:
+    """Return the median of ``ours`` minus ``plain``, pair by pair.
+
+    The interval is a bootstrap with a fixed seed.
+    """
     differences = [one - other for one, other in zip(ours, plain, strict=True)]
     draw = random.Random(0)
     medians = sorted(
         median(draw.choices(differences, k=len(differences))) for _ in range(RESAMPLES)
     )
-    return SettingDifference(
+    return PairedDifference(
         median(differences), medians[RESAMPLES * 25 // 1000], medians[RESAMPLES * 975 // 1000]
     )

@@ -1,8 +1,8 @@
-"""What the model is told was heard, beside what was: ``python -m benchmarks.truncation``.
+"""Measure how well ``audio_end_ms`` matches what the caller received of an interrupted answer.
 
-The agent says a sound that tells the place in it, and is interrupted at random moments: the
-caller's end knows by the pitch how far it came, the service by ``audio_end_ms``. Interrupted is
-by the caller's button, which knows its moment; from there on all modes do the same.
+The agent plays a sound whose pitch shows the position, and the caller interrupts it at random
+moments. The recording shows how far the sound came, ``audio_end_ms`` what the service knows. The
+caller interrupts with push-to-talk, at a known moment; after that, all modes work the same.
 """
 
 from __future__ import annotations
@@ -27,37 +27,39 @@ from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.script import Script
 from agent.voice.push_to_talk import PRESS, RELEASE
 from benchmarks import command_line
-from benchmarks.chirp import chirp, stretches
+from benchmarks.agent_worker import agent_worker
+from benchmarks.chirp import chirp, find_segments
 from benchmarks.delayed_relay import Relay
-from benchmarks.ours import our_worker
 
 REPLY_SECONDS = 10.0
-"""Longer than any reply is listened to."""
+"""Longer than the caller listens to any reply."""
 LISTEN_SECONDS = (0.4, 1.6)
 PRESS_SECONDS = 0.3
-"""Silence between two replies is no shorter; a gap in one, on a busy machine, is."""
+"""The shortest silence between two replies; gaps within one, on a busy machine, are shorter."""
 GOAL_MS = 20.0
 SETTLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    heard_ms: float
-    """How much of the reply came to the caller."""
-    told_ms: float
-    """How much of it the service was told that was heard."""
+    """One interruption, as the caller received it and as the worker reported it."""
+
+    received_ms: float
+    """How much of the reply the caller received."""
+    reported_ms: float
+    """How much of it the worker reported to the service."""
     likeness: float
-    """How sure the first is, 0 to 1."""
+    """How certain ``received_ms`` is, 0 to 1."""
 
     @property
     def error_ms(self) -> float:
-        return self.told_ms - self.heard_ms
+        return self.reported_ms - self.received_ms
 
 
-async def interruptions(
+async def measure_interruptions(
     address: LiveKitAddress, near: LiveKitAddress, count: int, *, seed: int = 1
 ) -> list[Interruption]:
-    """Call a worker at ``address`` by way of ``near``, and interrupt it ``count`` times."""
+    """Call a worker at ``address`` through ``near``, and interrupt it ``count`` times."""
     chance = random.Random(seed)
     sound = chirp(REPLY_SECONDS, SERVICE_RATE)
     options = StandInOptions(
@@ -66,11 +68,11 @@ async def interruptions(
         pace=20.0,
         speak=lambda *_, **__: sound,
     )
-    name = f"heard-{secrets.token_hex(3)}"
+    name = f"truncation-{secrets.token_hex(3)}"
     environ = {"AGENT_TURN_TAKING": "push_to_talk"}
     async with (
         StandIn(options) as stand_in,
-        our_worker(address, stand_in.url, name, environ=environ),
+        agent_worker(address, stand_in.url, name, environ=environ),
         Caller(near, name, agent_name=name) as caller,
     ):
         for number in range(count):
@@ -80,14 +82,14 @@ async def interruptions(
         await asyncio.sleep(SETTLE_SECONDS)
         (session,) = stand_in.record.sessions.values()
         shown = session.as_dict()
-        pcm = bytes(caller.hearing.pcm)
-    return _compared(shown, pcm, count)
+        pcm = bytes(caller.received.pcm)
+    return _compare(shown, pcm, count)
 
 
 async def _interrupt(caller: Caller, chance: random.Random) -> None:
     began = asyncio.get_running_loop().time()
-    if await caller.speech_after(began, 15) is None:
-        raise LiveKitError("There was no reply to interrupt.")
+    if await caller.wait_for_speech(began, 15) is None:
+        raise LiveKitError("The agent gave no reply to interrupt within 15 s.")
     await asyncio.sleep(chance.uniform(*LISTEN_SECONDS))
     agent = caller.agent_identity()
     assert agent is not None
@@ -98,18 +100,18 @@ async def _interrupt(caller: Caller, chance: random.Random) -> None:
         await asyncio.sleep(PRESS_SECONDS if method == PRESS else 0)
 
 
-def _compared(session: dict[str, Any], pcm: bytes, count: int) -> list[Interruption]:
+def _compare(session: dict[str, Any], pcm: bytes, count: int) -> list[Interruption]:
     said = [item["id"] for item in session["items"] if item.get("role") == "assistant"]
-    heard = stretches(pcm, ROOM_RATE, apart=PRESS_SECONDS)
+    segments = find_segments(pcm, ROOM_RATE, apart=PRESS_SECONDS)
     return [
         Interruption(one.position * 1000, session["heard_ms"][item], one.likeness)
-        for item, one in zip(said[:count], heard[:count], strict=True)
+        for item, one in zip(said[:count], segments[:count], strict=True)
     ]
 
 
 @asynccontextmanager
-async def line(delay_ms: float, jitter_ms: float) -> AsyncIterator[tuple[Any, Any]]:
-    """A livekit-server, and where a caller finds it over a line that takes so long each way."""
+async def network_path(delay_ms: float, jitter_ms: float) -> AsyncIterator[tuple[Any, Any]]:
+    """Yield a livekit-server's address, and the address for a caller with this delay."""
     async with LiveKitServer(say) as server:
         if not delay_ms:
             yield server.address, server.address
@@ -117,7 +119,7 @@ async def line(delay_ms: float, jitter_ms: float) -> AsyncIterator[tuple[Any, An
         relay = Relay(server.address, server.media_port, delay_ms=delay_ms, jitter_ms=jitter_ms)
         async with relay as near:
             yield server.address, near
-        assert relay.carried > 0, "the caller found a way around the relay"
+        assert relay.packet_count > 0, "the caller's audio bypassed the relay"
 
 
 def summary(found: list[Interruption]) -> dict[str, float]:
@@ -135,18 +137,18 @@ def summary(found: list[Interruption]) -> dict[str, float]:
 
 async def _measure(arguments: argparse.Namespace) -> int:
     result = {}
-    for name, delay, jitter in (("loopback", 0.0, 0.0), ("slow line", 100.0, 20.0)):
+    for name, delay, jitter in (("loopback", 0.0, 0.0), ("slow network", 100.0, 20.0)):
         say(f"{arguments.count} interruptions, {name}")
-        async with line(delay, jitter) as (address, near):
-            result[name] = summary(await interruptions(address, near, arguments.count))
+        async with network_path(delay, jitter) as (address, near):
+            result[name] = summary(await measure_interruptions(address, near, arguments.count))
     command_line.show(result, as_json=arguments.json)
     return 0
 
 
 def main() -> int:
-    made = command_line.parser("benchmarks.truncation", __doc__)
-    made.add_argument("--count", type=int, default=50, help="interruptions (%(default)s)")
-    return command_line.run(_measure, made.parse_args())
+    parser = command_line.create_parser("benchmarks.truncation", __doc__)
+    parser.add_argument("--count", type=int, default=50, help="interruptions (%(default)s)")
+    return command_line.run(_measure, parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn
@@ -84,5 +84,5 @@ async def test_its_commands_make_a_worker_that_answers(
     async with Worker(livekit, stand_in.url, program=(str(agent), "start")) as worker:
         await worker.until("registered worker")
         async with worker.called() as caller:
-            conversation = await run_call(caller, [spoken("no thank you")])
+            conversation = await run_call(caller, [synthesize("no thank you")])
     assert conversation.turns[0].agent == "Thank you. Goodbye."

@@ -1,4 +1,4 @@
-"""Writes the files that are made of the code: ``python -m tools.generate``."""
+"""Generate the files that derive from the code: ``python -m tools.generate``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def generated() -> dict[Path, str]:
-    """What each generated file should hold."""
+    """Return the content of each generated file."""
     return {
         ROOT / "docs" / "parameters.md": parameters_markdown(),
         ROOT / ".env.example": env_example(),

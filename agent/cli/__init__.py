@@ -1,4 +1,4 @@
-"""The command ``agent``: one file a command, imported only when it is asked for."""
+"""The command ``agent``. Each subcommand is a module here, imported only when it runs."""
 
 from __future__ import annotations
 
@@ -15,43 +15,49 @@ from agent.cli.process_exit import ProcessExit
 from agent.errors import AgentError
 
 COMMANDS = {
-    "demo": "a room, a worker and a stand-in model on this machine, and a call through them",
+    "demo": "run livekit-server, a worker and a stand-in model on this machine, and call the agent",
     "call": "call an agent on a LiveKit server",
-    "realtime": "the stand-in Realtime server alone",
-    "greeting": "words as a sound file, for AGENT_GREETING_AUDIO",
-    "check": "all that is wrong with the settings, without a connection",
-    "start": "the worker, for production",
-    "dev": "the worker, for development",
+    "realtime": "run the stand-in Realtime server",
+    "greeting": "record words as an audio file for AGENT_GREETING_AUDIO",
+    "check": "validate the configuration offline and list every problem",
+    "start": "run the worker in production",
+    "dev": "run the worker in development",
 }
 
 
 def program() -> NoReturn:
-    """The command's own process, from its first line to its last."""
-    leaving = ProcessExit()
+    """Run the command as the main program of its process."""
+    process_exit = ProcessExit()
     try:
         sys.exit(main())
     except SystemExit as end:
-        leaving.record(end)
+        process_exit.record(end)
         raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with ``arguments`` (default: ``sys.argv``) and return its exit code."""
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # libraries' notes to developers are not for users
+        warnings.simplefilter("ignore")  # libraries warn their developers, not our users
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="agent", description="A LiveKit worker for Realtime models."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        subparser = commands.add_parser(name, help=summary, description=f"{summary}.".capitalize())
+        subparser = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
         if given[:1] == [name]:
             try:
                 module = importlib.import_module(f"agent.cli.{name}")
             except ModuleNotFoundError as error:
                 if (error.name or "").split(".")[0] == "agent":
                     raise
-                return _fail(f"`agent {name}` needs '{error.name}': install realtime-agent[local].")
+                return _fail(
+                    f"`agent {name}` needs the package '{error.name}', which is not installed: "
+                    "install realtime-agent[local]."
+                )
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     options = parser.parse_args(given)
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _fail(str(error))
         code = error.exit_code
     except BrokenPipeError:
-        # Whoever read has read enough, as `head` does.
+        # The reader of the output closed it, as `head` does.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - to the end of the process
         code = 128 + signal.SIGPIPE
     return code

@@ -1,4 +1,4 @@
-"""What several commands take. Kept light: they are asked for before anything heavy is imported."""
+"""Arguments that several commands share. It imports nothing heavy, so that help is fast."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ DEMO_SCRIPT = Path(__file__).resolve().parent.parent / "local" / "demo.yaml"
 
 
 def add_sound_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--audio`` and ``--json``."""
     parser.add_argument(
         "--audio",
         type=Path,
         metavar="IN.wav",
-        help="speak this file, a turn for each stretch of speech in it (generated speech)",
+        help="the caller's speech, one turn per utterance in the file (default: generated speech)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")

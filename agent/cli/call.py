@@ -1,4 +1,4 @@
-"""``agent call``: the calling party, against any LiveKit server."""
+"""``agent call``: call an agent on any LiveKit server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from agent.cli.progress import progress_while, run_until_signal, say
 from agent.config.settings import read_livekit_settings
 from agent.errors import AgentError, LiveKitError
 from agent.livekit_access import check_access
-from agent.local.audio import ROOM_RATE, SERVICE_RATE, read_audio, resample, utterances, write_wav
-from agent.local.call_script import ANSWER_SECONDS, Conversation, Turn, run_call
+from agent.local.audio import (
+    ROOM_RATE,
+    SERVICE_RATE,
+    read_audio,
+    resample,
+    split_utterances,
+    write_wav,
+)
+from agent.local.call_script import ANSWER_SECONDS, CallResult, Turn, run_call
 from agent.local.caller import Caller
-from agent.local.dispatches import why_unanswered
+from agent.local.dispatches import explain_missing_answer
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.speech_synthesis import speech
 from agent.local.standin.script import load_script
@@ -28,9 +35,13 @@ CALLER_VOICE = "cedar"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--room", metavar="R", help="the room to call in (a new one)")
-    parser.add_argument("--out", type=Path, metavar="OUT.wav", help="write what is heard to a file")
-    parser.add_argument("--turns", type=int, default=1, metavar="N", help="(%(default)s)")
+    parser.add_argument("--room", metavar="R", help="room to call in (default: a new one)")
+    parser.add_argument(
+        "--out", type=Path, metavar="OUT.wav", help="record the agent's audio in this file"
+    )
+    parser.add_argument(
+        "--turns", type=int, default=1, metavar="N", help="utterances of the caller (%(default)s)"
+    )
     add_sound_arguments(parser)
 
 
@@ -40,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _call(arguments: argparse.Namespace) -> int:
     try:
-        sound = turns_to_say(arguments.audio, arguments.turns)
+        utterances = load_utterances(arguments.audio, arguments.turns)
         settings = read_livekit_settings(os.environ)
         address = LiveKitAddress(
             settings.url,
@@ -49,7 +60,7 @@ async def _call(arguments: argparse.Namespace) -> int:
         )
         await check_access(address.url, address.api_key, address.api_secret)
         result = await place_call(
-            address, settings.agent_name, sound, room=arguments.room, out=arguments.out
+            address, settings.agent_name, utterances, room=arguments.room, out=arguments.out
         )
     except AgentError as error:
         if not arguments.json:
@@ -61,66 +72,70 @@ async def _call(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def turns_to_say(audio: Path | None, turns: int | None) -> list[bytes]:
-    """The caller's utterances at 48 kHz: ``turns`` of those in the file, or of the demo's
-    phrases, from the start again where there are fewer; ``None`` for all in the file."""
+def load_utterances(audio: Path | None, turns: int | None) -> list[bytes]:
+    """Return the caller's utterances, PCM at 48 kHz, from the file ``audio`` or the demo's phrases.
+
+    ``turns`` is their number; if there are fewer, they repeat. ``None`` returns each once.
+    """
     if audio is not None:
-        found = utterances(read_audio(audio, ROOM_RATE), ROOM_RATE)
+        found = split_utterances(read_audio(audio, ROOM_RATE), ROOM_RATE)
         found = found or [read_audio(audio, ROOM_RATE)]
     else:
-        found = [spoken(phrase) for phrase in load_script(DEMO_SCRIPT).phrases]
+        found = [synthesize(phrase) for phrase in load_script(DEMO_SCRIPT).phrases]
     count = len(found) if turns is None else turns
     return [found[index % len(found)] for index in range(count)]
 
 
-def spoken(phrase: str) -> bytes:
-    """``phrase`` in the demo caller's voice, at 48 kHz."""
+def synthesize(phrase: str) -> bytes:
+    """Return ``phrase`` in the demo caller's voice, PCM at 48 kHz."""
     return resample(speech.say(phrase, voice=CALLER_VOICE), SERVICE_RATE, ROOM_RATE)
 
 
 async def place_call(
     address: LiveKitAddress,
     agent_name: str,
-    sound: Sequence[bytes],
+    utterances: Sequence[bytes],
     *,
     room: str | None = None,
     out: Path | None = None,
     answer_seconds: float = ANSWER_SECONDS,
 ) -> dict[str, Any]:
-    """A whole call, told as it goes; the object that ``--json`` prints. Raises ``LiveKitError``,
-    which says what happened, where no greeting comes within ``answer_seconds``."""
+    """Run a call, print its progress and return the object that ``--json`` prints.
+
+    Raises ``LiveKitError`` if no greeting comes within ``answer_seconds``.
+    """
     room = room or f"call-{secrets.token_hex(4)}"
     say(f"Calling '{agent_name}' in room {room}.")
     caller = Caller(address, room, agent_name=agent_name)
     async with progress_while("the call"), caller:
         try:
-            conversation = await run_call(
+            result = await run_call(
                 caller,
-                sound,
-                on_greeting=_tell_greeting,
-                on_turn=_tell_turn,
+                utterances,
+                on_greeting=_print_greeting,
+                on_turn=_print_turn,
                 answer_seconds=answer_seconds,
             )
         except LiveKitError as error:
-            reason = await why_unanswered(address, room, agent_name)
+            reason = await explain_missing_answer(address, room, agent_name)
             raise LiveKitError(f"{error.what} {reason}", "" if reason else error.fix) from None
         finally:
-            if out is not None and caller.hearing.pcm:
-                await asyncio.to_thread(write_wav, out, bytes(caller.hearing.pcm), ROOM_RATE)
+            if out is not None and caller.received.pcm:
+                await asyncio.to_thread(write_wav, out, bytes(caller.received.pcm), ROOM_RATE)
     if out is not None:
         say(f"What the caller heard is in {out}.")
     return {
         "ok": True,
-        "greeting_ms": conversation.greeting_ms,
-        "turns": [turn.as_dict() for turn in conversation.turns],
+        "greeting_ms": result.greeting_ms,
+        "turns": [turn.as_dict() for turn in result.turns],
         "reply_wav": str(out) if out is not None else None,
     }
 
 
-def _tell_greeting(conversation: Conversation) -> None:
-    say(f"  agent   {conversation.greeting}   [greeting after {conversation.greeting_ms} ms]")
+def _print_greeting(result: CallResult) -> None:
+    say(f"  agent   {result.greeting}   [greeting after {result.greeting_ms} ms]")
 
 
-def _tell_turn(turn: Turn) -> None:
+def _print_turn(turn: Turn) -> None:
     say(f"  caller  {turn.user}")
     say(f"  agent   {turn.agent}   [{turn.latency_ms} ms after the caller's last sound]")

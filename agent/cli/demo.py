@@ -1,4 +1,4 @@
-"""``agent demo``: room, worker and stand-in model on this machine, and a call through them."""
+"""``agent demo``: run livekit-server, a worker and a stand-in model, and call the agent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agent.cli.progress import progress_while, run_until_signal, say
 from agent.config.sources import without_accounts
 from agent.config.validation import read_settings
 from agent.errors import AgentError, LocalError
-from agent.local.child_process import Child, free_port
+from agent.local.child_process import ChildProcess, free_port
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 
 REPLY = Path("demo-reply.wav")
@@ -27,12 +27,19 @@ START_SECONDS = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="end after the call")
-    parser.add_argument("--livekit", metavar="URL", help="use this server, not one of our own")
-    parser.add_argument("--api-key", default="devkey", help="of that server (%(default)s)")
-    parser.add_argument("--api-secret", default="secret", help="of that server (%(default)s)")
+    parser.add_argument("--once", action="store_true", help="exit after the call")
     parser.add_argument(
-        "--out", type=Path, default=REPLY, help="where the reply's sound goes (%(default)s)"
+        "--livekit", metavar="URL", help="use this LiveKit server instead of starting one"
+    )
+    parser.add_argument("--api-key", default="devkey", help="API key of that server (%(default)s)")
+    parser.add_argument(
+        "--api-secret", default="secret", help="API secret of that server (%(default)s)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=REPLY,
+        help="record the agent's audio in this file (%(default)s)",
     )
     add_sound_arguments(parser)
 
@@ -54,40 +61,40 @@ async def _demo(arguments: argparse.Namespace) -> int:
 async def _run(arguments: argparse.Namespace) -> int:
     port = free_port()
     agent_name = f"demo-{secrets.token_hex(3)}"
-    # Wrong settings are told before anything starts.
+    # Report wrong settings before anything starts.
     read_settings(
         _worker_environ(os.environ, LiveKitAddress("ws://127.0.0.1", "-", "-"), port, agent_name)
     )
     async with AsyncExitStack() as parts:
         if arguments.audio:
-            sound = _sound(arguments)
-        address = await _livekit(arguments, parts)
+            utterances = _load_utterances(arguments)
+        address = await _start_livekit(arguments, parts)
         environ = _worker_environ(os.environ, address, port, agent_name)
         async with progress_while("starting"):
-            ready = await _start(parts, port, environ)
+            ready = await _start_worker_and_model(parts, port, environ)
             if not arguments.audio:
-                sound = await asyncio.to_thread(_sound, arguments)
-            await _until_ready(ready)
+                utterances = await asyncio.to_thread(_load_utterances, arguments)
+            await _wait_until_ready(ready)
         say(f"The worker '{agent_name}' is registered; the model is a stand-in.")
 
         from agent.cli.call import place_call
 
-        result = await place_call(address, agent_name, sound, out=arguments.out)
+        result = await place_call(address, agent_name, utterances, out=arguments.out)
         if not arguments.once:
-            await _stay(address, agent_name)
+            await _wait_for_signal(address, agent_name)
     if arguments.json:
         print(json.dumps(result))
     return 0
 
 
-def _sound(arguments: argparse.Namespace) -> list[bytes]:
-    """What the caller says. Its imports take two seconds, in which the worker can start."""
-    from agent.cli.call import turns_to_say
+def _load_utterances(arguments: argparse.Namespace) -> list[bytes]:
+    """Return the caller's utterances. The imports take two seconds; the worker starts meanwhile."""
+    from agent.cli.call import load_utterances
 
-    return turns_to_say(arguments.audio, None if arguments.audio else TURNS)
+    return load_utterances(arguments.audio, None if arguments.audio else TURNS)
 
 
-async def _livekit(arguments: argparse.Namespace, parts: AsyncExitStack) -> LiveKitAddress:
+async def _start_livekit(arguments: argparse.Namespace, parts: AsyncExitStack) -> LiveKitAddress:
     if arguments.livekit:
         from agent.livekit_access import check_access
 
@@ -100,43 +107,46 @@ async def _livekit(arguments: argparse.Namespace, parts: AsyncExitStack) -> Live
     return server.address
 
 
-async def _start(
+async def _start_worker_and_model(
     parts: AsyncExitStack, port: int, environ: Mapping[str, str]
 ) -> Sequence[asyncio.Future[str]]:
-    """The stand-in model and the worker, side by side; what tells that they are ready."""
+    """Start the stand-in model and the worker; return the futures of their ready messages."""
     program = (sys.executable, "-m", "agent")
-    # The retired beta is served only where it is asked for.
+    # The stand-in serves the retired beta only on request.
     beta = environ.get("REALTIME_DIALECT") == "openai_beta"
     dialect = ("--dialect", "openai_beta") if beta else ()
-    stand_in = Child(
+    stand_in = ChildProcess(
         "The stand-in model",
         (*program, "realtime", "--port", str(port), "--script", str(DEMO_SCRIPT), *dialect),
         environ=environ,
     )
-    worker = Child("The worker", (*program, "dev"), environ=environ, on_line=_tell_trouble)
+    worker = ChildProcess("The worker", (*program, "dev"), environ=environ, on_line=_print_error)
     say("Starting the worker and the stand-in model.")
     await parts.enter_async_context(worker)
     await parts.enter_async_context(stand_in)
-    return stand_in.line_with("listens at"), worker.line_with("registered worker")
+    return stand_in.wait_for_line("listens at"), worker.wait_for_line("registered worker")
 
 
-async def _until_ready(ready: Sequence[asyncio.Future[str]]) -> None:
+async def _wait_until_ready(ready: Sequence[asyncio.Future[str]]) -> None:
     try:
         async with asyncio.timeout(START_SECONDS):
             await asyncio.gather(*ready)
     except TimeoutError:
-        raise LocalError(f"The worker was not ready within {START_SECONDS:g} s.") from None
+        raise LocalError(
+            f"The worker and the stand-in model were not ready within {START_SECONDS:g} s.",
+            "Close other programs and try again.",
+        ) from None
 
 
-def _tell_trouble(line: str) -> None:
-    """Show people what went wrong in the worker, and nothing else of its log."""
+def _print_error(line: str) -> None:
+    """Print the errors in the worker's log, and nothing else of it."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", line)
     if re.search(r" (ERROR|CRITICAL) ", plain):
         say(f"  worker: {plain}")
 
 
-async def _stay(address: LiveKitAddress, agent_name: str) -> None:
-    """Until Ctrl-C, which is how this is meant to end."""
+async def _wait_for_signal(address: LiveKitAddress, agent_name: str) -> None:
+    """Wait for Ctrl-C, the normal end of the demo."""
     say("Ready for more calls until Ctrl-C. From another terminal:")
     say(
         f"  LIVEKIT_URL={address.url} LIVEKIT_API_KEY={address.api_key} "
@@ -153,8 +163,8 @@ async def _stay(address: LiveKitAddress, agent_name: str) -> None:
 def _worker_environ(
     environ: Mapping[str, str], address: LiveKitAddress, port: int, agent_name: str
 ) -> dict[str, str]:
-    """The worker's environment: the user's ``REALTIME_*`` and ``AGENT_*`` settings hold, keys and
-    addresses are the demo's own."""
+    """Return the worker's environment: the user's ``REALTIME_*`` and ``AGENT_*`` settings, with the
+    demo's own keys and addresses."""
     stand_in = f"http://127.0.0.1:{port}"
     worker = {
         **without_accounts(environ),
@@ -175,7 +185,7 @@ def _worker_environ(
             "AZURE_OPENAI_DEPLOYMENT": "stand-in",
         }
     return {
-        "REALTIME_SERVICE": "openai",  # which the stand-in stands for
+        "REALTIME_SERVICE": "openai",  # the service that the stand-in replaces
         **worker,
         "OPENAI_BASE_URL": f"{stand_in}/v1",
         "OPENAI_API_KEY": "stand-in",

@@ -1,4 +1,4 @@
-"""``agent greeting``: words as a sound file, for AGENT_GREETING_AUDIO."""
+"""``agent greeting``: record words as an audio file for AGENT_GREETING_AUDIO."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ from agent.voice.greeting import RATE, words_file
 from agent.voice.text_to_speech import create_tts
 
 SECONDS = 60.0
+"""How long the recording may take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--text", required=True, metavar="T", help="the words")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE.wav")
+    parser.add_argument("--text", required=True, metavar="T", help="the words to say")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="FILE.wav", help="the audio file to write"
+    )
     parser.add_argument(
         "--from",
         dest="source",
         choices=("model", "tts"),
-        help="whose voice (as AGENT_VOICE_FROM says)",
+        help="the voice to use (default: AGENT_VOICE_FROM)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
@@ -50,17 +53,19 @@ async def _greeting(arguments: argparse.Namespace) -> int:
         async with progress_while("speaking"):
             pcm = await asyncio.wait_for(work(settings, arguments.text), SECONDS)
         if not pcm:
-            raise LocalError("Nothing was said.", "Try it again, or with other words.")
+            raise LocalError("The recording is empty.", "Try again, or use other words.")
         _write(arguments.out, pcm, arguments.text)
     except TimeoutError:
-        raise LocalError(f"Nothing was said within {SECONDS:g} s.") from None
+        raise LocalError(
+            f"The recording took longer than {SECONDS:g} s.", "Try again, or use fewer words."
+        ) from None
     except AgentError as error:
         if not arguments.json:
             raise
         print(json.dumps({"ok": False, "error": str(error)}))
         return error.exit_code
     seconds = round(len(pcm) / 2 / RATE, 2)
-    say(f"{seconds} s are in {arguments.out}, the words in {words_file(arguments.out)}.")
+    say(f"{arguments.out} holds {seconds} s of audio, {words_file(arguments.out)} the words.")
     say(f"Set AGENT_GREETING_AUDIO={arguments.out}")
     if arguments.json:
         print(json.dumps({"ok": True, "out": str(arguments.out), "seconds": seconds}))
@@ -68,19 +73,19 @@ async def _greeting(arguments: argparse.Namespace) -> int:
 
 
 async def _from_model(settings: Settings, text: str) -> bytes:
-    """The model's own voice, as 16-bit PCM."""
+    """Return ``text`` in the model's own voice, as 16-bit PCM."""
     session = PluginHTTPSession(settings.service_targets())
     try:
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
     except Exception as error:
         if isinstance(error.__cause__, ServiceError):
             raise error.__cause__ from None
         raise
     try:
-        await _send(wire, "session.update", session={"type": "realtime"})
-        await _send(wire, "response.create", response={"instructions": f"{VERBATIM}{text}"})
+        await _send(websocket, "session.update", session={"type": "realtime"})
+        await _send(websocket, "response.create", response={"instructions": f"{VERBATIM}{text}"})
         pcm = bytearray()
-        while (event := await _next(wire, settings))["type"] != "response.done":
+        while (event := await _next(websocket, settings))["type"] != "response.done":
             if event["type"] == "response.output_audio.delta":
                 pcm += base64.b64decode(event["delta"])
             elif event["type"] == "error":
@@ -89,15 +94,15 @@ async def _from_model(settings: Settings, text: str) -> bytes:
                 )
         return bytes(pcm)
     finally:
-        await wire.close()
+        await websocket.close()
 
 
-async def _send(wire: PluginWebSocket, type: str, **fields: Any) -> None:
-    await wire.send_str(json.dumps({"type": type, **fields}))
+async def _send(websocket: PluginWebSocket, type: str, **fields: Any) -> None:
+    await websocket.send_str(json.dumps({"type": type, **fields}))
 
 
-async def _next(wire: PluginWebSocket, settings: Settings) -> dict[str, Any]:
-    message = await wire.receive()
+async def _next(websocket: PluginWebSocket, settings: Settings) -> dict[str, Any]:
+    message = await websocket.receive()
     if not isinstance(message.data, str):
         raise ServiceError(settings.service.endpoint.host, "it closed the connection")
     event: dict[str, Any] = json.loads(message.data)
@@ -127,4 +132,7 @@ def _write(path: Path, pcm: bytes, text: str) -> None:
             file.writeframes(pcm)
         words_file(path).write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
-        raise LocalError(f"{path} cannot be written ({error.strerror}).") from None
+        raise LocalError(
+            f"{path} cannot be written ({error.strerror}).",
+            "Use a path in a folder that exists and is writable.",
+        ) from None

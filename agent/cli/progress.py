@@ -1,4 +1,4 @@
-"""How a command runs: until it is done, or until Ctrl-C or SIGTERM asks it to end."""
+"""Run a command until it is done or a signal ends it, and print its progress."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 SILENT_SECONDS = 1.5
+"""The longest time without output while a command works."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_signal(work: Coroutine[Any, Any, int]) -> int:
-    """Run ``work``; its exit code, or 128 + the number of the signal that ended it.
+    """Run ``work``; return its exit code, or 128 + the number of the signal that ended it.
 
-    On a signal ``work`` is cancelled, and ends what it has started on its way out.
+    SIGINT, SIGTERM and SIGHUP cancel ``work``, which stops what it has started.
     """
     return asyncio.run(_until_signal(work))
 
@@ -27,12 +28,12 @@ async def _until_signal(work: Coroutine[Any, Any, int]) -> int:
     task = loop.create_task(work)
     received: list[int] = []
 
-    def end(number: int) -> None:
+    def cancel(number: int) -> None:
         received.append(number)
         task.cancel()
 
     for number in _SIGNALS:
-        loop.add_signal_handler(number, end, number)
+        loop.add_signal_handler(number, cancel, number)
     try:
         return await task
     except asyncio.CancelledError:
@@ -44,18 +45,18 @@ async def _until_signal(work: Coroutine[Any, Any, int]) -> int:
             loop.remove_signal_handler(number)
 
 
-class _Voice:
-    """What is told to people, on stderr: stdout is kept for what a program may read."""
+class _ProgressPrinter:
+    """Prints for people, on stderr; stdout is for output that programs read."""
 
     def __init__(self) -> None:
-        self._told_at = time.monotonic()
+        self._printed_at = time.monotonic()
         self._status_shown = False
 
     def say(self, line: str) -> None:
         self._write(f"{line}\n")
 
     def status(self, line: str) -> None:
-        """A line that the next one takes the place of, where the screen can do that."""
+        """Print a line that the next one replaces, if stderr is a terminal."""
         if sys.stderr.isatty():
             self._write(line)
             self._status_shown = True
@@ -63,26 +64,26 @@ class _Voice:
             self.say(line)
 
     def silent_seconds(self) -> float:
-        return time.monotonic() - self._told_at
+        return time.monotonic() - self._printed_at
 
     def _write(self, text: str) -> None:
         erase = "\r\x1b[K" if self._status_shown else ""
         self._status_shown = False
         print(f"{erase}{text}", file=sys.stderr, end="", flush=True)
-        self._told_at = time.monotonic()
+        self._printed_at = time.monotonic()
 
 
-_voice = _Voice()
+_printer = _ProgressPrinter()
 
 
 def say(line: str) -> None:
-    """A line for people, at once."""
-    _voice.say(line)
+    """Print a line for people on stderr, unbuffered."""
+    _printer.say(line)
 
 
 @asynccontextmanager
 async def progress_while(what: str) -> AsyncIterator[None]:
-    """While inside, say every one and a half seconds of silence that ``what`` goes on."""
+    """Print that ``what`` continues after every ``SILENT_SECONDS`` without output."""
     ticking = asyncio.create_task(_tick(what))
     try:
         yield
@@ -93,6 +94,6 @@ async def progress_while(what: str) -> AsyncIterator[None]:
 async def _tick(what: str) -> None:
     began = time.monotonic()
     while True:
-        await asyncio.sleep(max(0.05, SILENT_SECONDS - _voice.silent_seconds()))
-        if _voice.silent_seconds() >= SILENT_SECONDS:
-            _voice.status(f"  … {what}, {time.monotonic() - began:.0f} s")
+        await asyncio.sleep(max(0.05, SILENT_SECONDS - _printer.silent_seconds()))
+        if _printer.silent_seconds() >= SILENT_SECONDS:
+            _printer.status(f"  … {what}, {time.monotonic() - began:.0f} s")

@@ -1,4 +1,4 @@
-"""What runs a call on one machine: livekit-server, the stand-in model, the calling party.
+"""The parts that run a call on one machine: livekit-server, the stand-in model and a caller.
 
-Needs the extra ``local``. Nothing in the worker imports it.
+They need the extra ``local``. The worker imports nothing from this package.
 """

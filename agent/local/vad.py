@@ -1,4 +1,4 @@
-"""Voice activity by Silero, fed with whatever pieces of audio arrive."""
+"""Voice activity detection with Silero, for audio in pieces of any size."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ _WINDOW = 512
 _CONTEXT = 64
 
 WINDOW_MS = _WINDOW * 1000 // _RATE
-"""The model judges speech in windows of 32 ms."""
+"""The length of the model's window: 32 ms."""
 
 SILENT_PEAK = 32
-"""No speech is under this peak (-60 dBFS): the model is not asked about such a window."""
+"""Speech is louder than this peak (-60 dBFS): quieter windows skip the model."""
 
 
 @cache
 def _model() -> Any:
-    """The model file of livekit-plugins-silero, without importing the plugin: that would bring
-    all of livekit-agents (130 MB) into a process that needs none of it."""
+    """Load the model file of livekit-plugins-silero without importing the plugin.
+
+    The import would load all of livekit-agents (130 MB) into a process that does not need it.
+    """
     spec = importlib.util.find_spec("livekit.plugins.silero")
     assert spec is not None
     assert spec.submodule_search_locations is not None
@@ -38,7 +40,7 @@ def _model() -> Any:
 
 
 class VoiceActivity:
-    """The probability of speech in each successive window of one audio stream at 24 kHz."""
+    """The probability of speech in each window of one audio stream at 24 kHz."""
 
     def __init__(self) -> None:
         self._state: npt.NDArray[np.float32] = np.zeros((2, 1, 128), np.float32)
@@ -46,14 +48,14 @@ class VoiceActivity:
         self._pending: npt.NDArray[np.int16] = np.zeros(0, np.int16)
 
     def push(self, pcm: bytes) -> list[float]:
-        """Take PCM at 24 kHz; the probabilities, 0 to 1, of the windows it completes."""
+        """Add PCM at 24 kHz; return the probabilities, 0 to 1, of the windows it completes."""
         self._pending = np.concatenate([self._pending, np.frombuffer(pcm, np.int16)])
         size = _WINDOW * 3 // 2
         count = len(self._pending) // size
         windows, self._pending = self._pending[: count * size], self._pending[count * size :]
-        return [self._judge(window) for window in windows.reshape(count, size)]
+        return [self._probability(window) for window in windows.reshape(count, size)]
 
-    def _judge(self, window: npt.NDArray[np.int16]) -> float:
+    def _probability(self, window: npt.NDArray[np.int16]) -> float:
         samples = _to_16_khz(window)
         if int(np.abs(window.astype(np.int32)).max()) < SILENT_PEAK:
             self._context = samples[-_CONTEXT:]
@@ -71,7 +73,7 @@ class VoiceActivity:
 
 
 def _to_16_khz(window: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
-    """Two samples for three, each the mean of its neighbourhood: good enough for detection."""
+    """Convert three samples to two, each a weighted mean: accurate enough for detection."""
     triples = window.reshape(-1, 3).astype(np.float32) / 32768
     pairs = np.empty((len(triples), 2), np.float32)
     pairs[:, 0] = triples[:, 0] * (2 / 3) + triples[:, 1] * (1 / 3)

@@ -72,7 +72,7 @@ async def test_all_problems_at_once_and_of_every_kind(tmp_path: Path) -> None:
     assert sources == {"--set", str(tmp_path / "env"), "job metadata"}
 
 
-async def test_people_are_told_in_lines() -> None:
+async def test_messages_are_printed_as_lines() -> None:
     ended = await run("check", "--without-secrets", "--set", "speed=99", environ=SERVICE)
     assert ended.code == 2
     assert ended.out.startswith(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.local.audio import ROOM_RATE, is_speech, read_audio, utterances
+from agent.local.audio import ROOM_RATE, is_speech, read_audio, split_utterances
 from tests.kit.programs import Started, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -38,9 +38,9 @@ async def test_one_call_with_json_at_the_end(tmp_path: Path) -> None:
     ]
     assert all(500 < turn["latency_ms"] < 2000 for turn in result["turns"])
     assert result["reply_wav"] == str(reply)
-    heard = read_audio(reply, ROOM_RATE)
-    assert is_speech(heard)
-    assert len(utterances(heard, ROOM_RATE)) >= 3
+    agent_audio = read_audio(reply, ROOM_RATE)
+    assert is_speech(agent_audio)
+    assert len(split_utterances(agent_audio, ROOM_RATE)) >= 3
     assert ended.seconds < SPOKEN_SECONDS + IMPORTS * imported.seconds
 
 

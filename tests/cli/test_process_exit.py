@@ -19,7 +19,7 @@ sys.modules["witness"] = Witness()
 @pytest.mark.parametrize(
     ("arguments", "code"), [(("--help",), 0), (("nothing",), 2), (("call", "--turns", "x"), 2)]
 )
-async def test_a_command_leaves_with_its_code_and_is_not_finalised(
+async def test_command_exits_with_its_code_without_finalizing(
     arguments: tuple[str, ...], code: int
 ) -> None:
     program = ("-c", FINALISED.format(then="from agent.cli import program; program()"))
@@ -29,7 +29,7 @@ async def test_a_command_leaves_with_its_code_and_is_not_finalised(
     assert "usage: agent" in ended.out + ended.err
 
 
-async def test_an_exception_is_still_told() -> None:
+async def test_exception_still_prints_a_traceback() -> None:
     then = "import agent.cli as cli; cli.main = lambda: 1 / 0; cli.program()"
     ended = await run(program=("-c", FINALISED.format(then=then)))
     assert ended.code == 1
@@ -37,6 +37,6 @@ async def test_an_exception_is_still_told() -> None:
     assert "finalised" not in ended.out
 
 
-async def test_the_witness_speaks_where_the_interpreter_is_finalised() -> None:
+async def test_finalized_interpreter_prints_the_marker() -> None:
     ended = await run(program=("-c", FINALISED.format(then="")))
     assert ended.out == "finalised"

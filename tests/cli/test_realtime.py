@@ -41,18 +41,18 @@ async def test_the_faults_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--fault", "stal"], "There is no fault 'stal'."),
-        (["--fault", "expire=soon"], "'expire' takes a number of seconds, not 'soon'."),
+        (["--fault", "expire=soon"], "'expire' takes a number of seconds, at least 0, not 'soon'."),
         (["--script", "nowhere.yaml"], "The script nowhere.yaml cannot be read"),
         (["--log", "/nowhere/log.jsonl"], "The log /nowhere/log.jsonl cannot be written"),
-        (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key come together."),
+        (["--tls-cert", "cert.pem"], "TLS needs both"),
         (["--tls-cert", "cert.pem", "--tls-key", "key.pem"], "(No such file or directory)"),
     ],
 )
-async def test_bad_arguments_are_told_in_a_line(arguments: list[str], told: str) -> None:
+async def test_bad_arguments_print_one_line(arguments: list[str], message: str) -> None:
     ended = await run("realtime", "--port", "0", *arguments)
     assert ended.code == 1
-    assert told in ended.err
+    assert message in ended.err
     assert len(ended.err.splitlines()) == 1

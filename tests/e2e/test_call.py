@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from livekit import api
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.audio import ROOM_RATE, is_speech, seconds_of
 from agent.local.call_script import run_call
 from agent.local.caller import Caller
@@ -53,13 +53,13 @@ async def until_gone(livekit: LiveKitAddress, room: str, within: float = 10) -> 
 
 async def test_a_greeting_and_an_answer_are_heard(worker: Worker) -> None:
     async with worker.called() as caller:
-        conversation = await run_call(caller, [spoken(QUESTION)])
+        conversation = await run_call(caller, [synthesize(QUESTION)])
     assert conversation.greeting == GREETING
     assert 0 < conversation.greeting_ms < 5000
     (turn,) = conversation.turns
     assert (turn.user, turn.agent) == (QUESTION, ANSWER)
     assert 500 < turn.latency_ms < 2000
-    heard = bytes(caller.hearing.pcm)
+    heard = bytes(caller.received.pcm)
     assert is_speech(heard)
     assert seconds_of(heard, ROOM_RATE) > 5
 
@@ -67,7 +67,7 @@ async def test_a_greeting_and_an_answer_are_heard(worker: Worker) -> None:
 async def test_two_calls_at_once(worker: Worker) -> None:
     async with worker.called() as one, worker.called() as two:
         first, second = await asyncio.gather(
-            run_call(one, [spoken(QUESTION)]), run_call(two, [spoken("no thank you")])
+            run_call(one, [synthesize(QUESTION)]), run_call(two, [synthesize("no thank you")])
         )
     assert first.turns[0].agent == ANSWER
     assert second.turns[0].agent == "Thank you. Goodbye."
@@ -77,7 +77,7 @@ async def test_who_hangs_up_leaves_no_room_and_the_next_is_answered(
     worker: Worker, livekit: LiveKitAddress
 ) -> None:
     async with worker.called("hung-up") as caller:
-        assert await caller.speech_after(caller.joined_at, 10)
+        assert await caller.wait_for_speech(caller.joined_at, 10)
     await until_gone(livekit, "hung-up")
     async with worker.called() as caller:
         assert (await run_call(caller, [])).greeting == GREETING
@@ -87,7 +87,7 @@ async def test_a_room_with_someone_else_in_it_stays(
     worker: Worker, livekit: LiveKitAddress
 ) -> None:
     async with worker.called("shared", identity="caller") as caller:
-        assert await caller.speech_after(caller.joined_at, 10)
+        assert await caller.wait_for_speech(caller.joined_at, 10)
         colleague = Caller(livekit, "shared", identity="colleague")
         await colleague.__aenter__()
     await asyncio.wait_for(colleague.disconnected.wait(), 10)
@@ -100,17 +100,17 @@ async def test_a_telephone_caller_is_answered_and_can_interrupt_the_greeting(
     worker: Worker,
 ) -> None:
     async with worker.called(identity="sip_+15550100", **SIP) as caller:
-        began = await caller.speech_after(caller.joined_at, 10)
+        began = await caller.wait_for_speech(caller.joined_at, 10)
         assert began is not None
         spoke = time.monotonic()
-        said = await caller.say(spoken(QUESTION))
+        said = await caller.say(synthesize(QUESTION))
         # The greeting takes three seconds; interrupted, it ends while the caller still speaks.
-        last = max(at for at in caller.hearing.speech if at < said + 0.3)
+        last = max(at for at in caller.received.speech_times if at < said + 0.3)
         assert last - spoke < 0.9
-        answered = await caller.speech_after(said, 10)
+        answered = await caller.wait_for_speech(said, 10)
         assert answered is not None
-        await caller.quiet(0.7, 10)
-        assert ANSWER in caller.words(caller.agent_identity() or "", spoke)
+        await caller.wait_for_silence(0.7, 10)
+        assert ANSWER in caller.transcript(caller.agent_identity() or "", spoke)
 
 
 async def test_a_service_that_is_down_ends_the_call_at_once(livekit: LiveKitAddress) -> None:
@@ -130,11 +130,11 @@ async def test_a_signal_to_the_whole_group_lets_calls_end(
     async with Worker(livekit, stand_in.url, program=entry) as worker:
         await worker.until("registered worker")
         async with worker.called() as caller:
-            assert await caller.speech_after(caller.joined_at, 10)
+            assert await caller.wait_for_speech(caller.joined_at, 10)
             ending = asyncio.create_task(worker.end(signal.SIGTERM, group=True))
             await worker.until("draining worker")
-            said = await caller.say(spoken(QUESTION))
-            assert await caller.speech_after(said, 5)
+            said = await caller.say(synthesize(QUESTION))
+            assert await caller.wait_for_speech(said, 5)
             assert not ending.done()
         code, _ = await ending
     assert code == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
@@ -44,11 +44,11 @@ async def test_subscriber_reads_the_events_of_a_call_in_order(livekit: LiveKitAd
         await worker.until("registered worker")
         async with worker.called(identity="anna") as caller:
             assert (await run_call(caller, [])).greeting == "Hello."
-            asked = await caller.say(spoken(HOURS))
-            assert await caller.speech_after(asked, 10)
-            await caller.say(spoken("stop please"))
-            assert await caller.speech_after(time.monotonic(), 10)
-            await caller.quiet(0.7, 20)
+            asked = await caller.say(synthesize(HOURS))
+            assert await caller.wait_for_speech(asked, 10)
+            await caller.say(synthesize("stop please"))
+            assert await caller.wait_for_speech(time.monotonic(), 10)
+            await caller.wait_for_silence(0.7, 20)
         line = await worker.until("events of anna: ", 20)
     names = json.loads(line.partition("events of anna: ")[2].partition("]")[0] + "]")
     expected = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
@@ -44,11 +44,11 @@ async def test_it_is_spoken_while_the_model_is_still_being_connected(
         async with Worker(livekit, slow.url, **environ) as worker:
             await worker.until("registered worker")
             async with worker.called() as caller:
-                heard = await caller.speech_after(caller.joined_at, 10)
+                heard = await caller.wait_for_speech(caller.joined_at, 10)
                 assert heard is not None
                 assert heard - caller.joined_at < 2.5, "it waited for the model"
-                assert await caller.quiet(1.5, 10)
-                conversation = await run_call(caller, [spoken(QUESTION)])
+                assert await caller.wait_for_silence(1.5, 10)
+                conversation = await run_call(caller, [synthesize(QUESTION)])
                 session = _seen(slow)
     assert conversation.turns[0].agent == ANSWER
     first = session["items"][0]
@@ -73,11 +73,13 @@ async def test_a_greeting_that_nobody_listens_to_is_given_up(
         async with worker.called(listens=False) as caller:
             await worker.until("nobody listens to the agent")
             listened = time.monotonic()
-            caller.listen()
-            asked = await caller.say(spoken(QUESTION))
-            assert await caller.speech_after(asked, 10)
+            caller.subscribe()
+            asked = await caller.say(synthesize(QUESTION))
+            assert await caller.wait_for_speech(asked, 10)
             # What was given up is not said after all.
-            assert caller.hearing.first_after(listened) == caller.hearing.first_after(asked)
+            assert caller.received.first_speech_after(
+                listened
+            ) == caller.received.first_speech_after(asked)
 
 
 async def test_a_greeting_that_is_not_there_stops_the_worker(tmp_path: Path) -> None:

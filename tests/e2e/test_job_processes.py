@@ -28,7 +28,7 @@ async def test_job_in_a_thread_gets_the_servers_agent(
     async with Worker(livekit, stand_in.url, program=program) as worker:
         await worker.until("registered worker")
         async with worker.called("in-a-thread") as caller:
-            assert await caller.speech_after(caller.joined_at, 15)
+            assert await caller.wait_for_speech(caller.joined_at, 15)
         await until_gone(livekit, "in-a-thread")
     assert last_session(stand_in)["session"]["instructions"] == "You are in in-a-thread."
 
@@ -53,7 +53,7 @@ async def test_jobs_keep_the_workers_settings_and_its_secret_out_of_their_enviro
         # The worker has one process ready; the second call gets one that was started since.
         for room in ("job-ready", "job-later"):
             async with worker.called(room) as caller:
-                assert await caller.speech_after(caller.joined_at, 15)
+                assert await caller.wait_for_speech(caller.joined_at, 15)
                 assert last_session(stand_in)["session"]["audio"]["output"]["voice"] == "ash"
             await until_gone(livekit, room)  # which the job asks for with the secret
         seen = 0

@@ -19,7 +19,7 @@ from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.remote_session import RemoteSession
 from livekit.protocol.agent_pb import agent_session as agent_pb
 
-from agent.cli.call import place_call, spoken
+from agent.cli.call import place_call, synthesize
 from agent.errors import LiveKitError
 from agent.local.audio import ROOM_RATE, frames
 from agent.local.call_script import run_call, run_turn
@@ -54,7 +54,7 @@ def record_attributes(caller: Caller) -> dict[str, str]:
 async def test_remote_control_of_a_call_is_not_answered(worker: Worker) -> None:
     room = f"remote-{secrets.token_hex(3)}"
     async with worker.called(room) as caller:
-        assert await caller.speech_after(caller.joined_at, 10)
+        assert await caller.wait_for_speech(caller.joined_at, 10)
         async with plain_agent(worker.livekit, room):
             # The same request is answered by a session that hosts remote control.
             assert (await agent_info(caller.room, "plain")).instructions == "Answer anybody."
@@ -101,7 +101,7 @@ async def test_second_tab_with_the_same_identity_goes_on_with_the_call(worker: W
         assert (await run_call(first, [])).greeting == GREETING
         async with Caller(worker.livekit, room) as second:
             await asyncio.wait_for(first.disconnected.wait(), 5)
-            assert (await run_turn(second, spoken(QUESTION))).agent == ANSWER
+            assert (await run_turn(second, synthesize(QUESTION))).agent == ANSWER
 
 
 async def test_second_agent_of_the_same_name_leaves_the_room(
@@ -114,7 +114,7 @@ async def test_second_agent_of_the_same_name_leaves_the_room(
             request = api.CreateAgentDispatchRequest(agent_name=worker.agent_name, room=room)
             await client.agent_dispatch.create_dispatch(request)
         await worker.until(f"in room '{room}'")
-        assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
+        assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -162,7 +162,7 @@ async def test_huge_metadata_is_told_within_livekits_bound(
 
 async def test_pre_connect_audio_is_heard(livekit: LiveKitAddress, stand_in: StandIn) -> None:
     """A client that records while it waits for the agent, as LiveKit's own do."""
-    question = spoken(QUESTION)
+    question = synthesize(QUESTION)
     async with Worker(livekit, stand_in.url, AGENT_WELCOME="") as worker:
         await worker.until("registered worker")
         caller = worker.called(preconnect_buffer=True)
@@ -190,10 +190,10 @@ async def test_pre_connect_audio_is_heard(livekit: LiveKitAddress, stand_in: Sta
         caller.room.on("participant_connected", on_connected)
         async with caller:
             began = time.monotonic()
-            assert await caller.speech_after(began, 10)
-            assert await caller.quiet(0.7, 10)
+            assert await caller.wait_for_speech(began, 10)
+            assert await caller.wait_for_silence(0.7, 10)
             await asyncio.gather(*sending)
-            assert ANSWER in caller.words(caller.agent_identity() or "", began)
+            assert ANSWER in caller.transcript(caller.agent_identity() or "", began)
 
 
 class Gateway:
@@ -264,7 +264,7 @@ async def test_end_of_session_while_livekits_api_fails_ends_the_job(
             stand_in.faults.clear()
             worker.lines.clear()
             async with worker.called(f"api-{fault}") as caller:
-                assert await caller.speech_after(caller.joined_at, 10)
+                assert await caller.wait_for_speech(caller.joined_at, 10)
                 gateway.fail(fault)
                 stand_in.faults["http-401"] = parse_fault("http-401")
                 list(stand_in.record.sessions.values())[-1].session.hang_up(1001, "")

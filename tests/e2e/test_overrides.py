@@ -34,7 +34,7 @@ async def test_a_call_has_its_own_voice_and_falls_back_where_it_is_wrong(
 ) -> None:
     metadata = json.dumps({"session": {"voice": "cedar", "speed": 99, "temperature": 0}})
     async with worker.called("own-voice", metadata=metadata) as caller:
-        assert await caller.speech_after(caller.joined_at, 15)
+        assert await caller.wait_for_speech(caller.joined_at, 15)
         session = last_session(stand_in)
         problems = json.loads((await agents_attributes(livekit, "own-voice"))[PROBLEMS])
     output = session["session"]["audio"]["output"]

@@ -18,14 +18,14 @@ import pytest_asyncio
 from livekit import api
 
 from agent.call.lifecycle import FAILED_EXIT
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.audio import SERVICE_RATE
 from agent.local.call_script import run_call, run_turn
 from agent.local.caller import Caller
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
-from agent.local.standin.recorder import Seen
+from agent.local.standin.recorder import SessionRecord
 from agent.local.standin.script import Script, Turn
 from benchmarks.chirp import chirp
 from benchmarks.process_loss import job_of, longest_gap_ms
@@ -58,7 +58,7 @@ class Faulty:
         self.stand_in.faults.clear()
 
     @property
-    def last(self) -> Seen:
+    def last(self) -> SessionRecord:
         return list(self.stand_in.record.sessions.values())[-1]
 
 
@@ -87,12 +87,12 @@ async def test_close_mid_reply(faulty: Faulty) -> None:
     async with faulty.worker.called() as caller:
         await greeted(caller)
         faulty.fail("close-mid-reply=3")
-        cut = await run_turn(caller, spoken(QUESTION))
+        cut = await run_turn(caller, synthesize(QUESTION))
         assert ANSWER.startswith(cut.agent)
         assert cut.agent != ANSWER
         faulty.mend()
-        assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
-        texts = [item.words for item in faulty.last.session.conversation if item.words]
+        assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
+        texts = [item.text for item in faulty.last.session.conversation if item.text]
         assert texts[:3] == [GREETING, QUESTION, cut.agent]
 
 
@@ -100,7 +100,7 @@ async def test_close_mid_reply_before_its_first_word(faulty: Faulty) -> None:
     async with faulty.worker.called() as caller:
         await greeted(caller)
         faulty.fail("close-mid-reply=0")
-        asking = asyncio.create_task(run_turn(caller, spoken(QUESTION)))
+        asking = asyncio.create_task(run_turn(caller, synthesize(QUESTION)))
         sessions = len(faulty.stand_in.record.sessions)
         while len(faulty.stand_in.record.sessions) == sessions:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
@@ -117,7 +117,7 @@ async def test_close_after_accept_and_http_503(faulty: Faulty) -> None:
         for fault in ("close-after-accept=0", "http-503"):
             faulty.fail(fault)
             faulty.last.session.hang_up(1001, "")
-            asking = asyncio.create_task(run_turn(caller, spoken(QUESTION)))
+            asking = asyncio.create_task(run_turn(caller, synthesize(QUESTION)))
             await asyncio.sleep(1.5)
             faulty.mend()
             assert (await asking).agent == ANSWER
@@ -130,7 +130,7 @@ async def test_half_open(faulty: Faulty) -> None:
         await greeted(caller)
         faulty.mend()
         await asyncio.sleep(max(0.0, 6.2 - (time.time() - faulty.last.connected_at)))
-        turn = await run_turn(caller, spoken(QUESTION))
+        turn = await run_turn(caller, synthesize(QUESTION))
     assert turn.agent == ANSWER
     assert turn.latency_ms < 6500
 
@@ -156,7 +156,7 @@ async def test_expire(faulty: Faulty) -> None:
         await greeted(caller)
         sessions = len(faulty.stand_in.record.sessions)
         for _ in range(4):
-            assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
+            assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
         assert len(faulty.stand_in.record.sessions) >= sessions + 1
     expired = [seen for seen in faulty.stand_in.record.sessions.values() if seen.errors]
     assert not [e for seen in expired for e in seen.errors if e["code"] == "session_expired"]
@@ -167,8 +167,8 @@ async def test_odd_services(fault: str, faulty: Faulty) -> None:
     faulty.fail(fault)
     async with faulty.worker.called() as caller:
         await greeted(caller)
-        assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
-        assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
+        assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
+        assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
     instructions = faulty.last.session.config["instructions"]
     assert "restaurant" in instructions or len(instructions) > 20
 
@@ -213,21 +213,21 @@ async def test_a_process_that_is_killed_costs_its_own_call_a_moment(
         callers = []
         for room in ("one", "two", "three", "four"):
             caller = await calls.enter_async_context(worker.called(room))
-            assert await caller.speech_after(caller.joined_at, 20)
+            assert await caller.wait_for_speech(caller.joined_at, 20)
             callers.append(caller)
         *others, fourth = callers
         await asyncio.sleep(2)
-        began = [len(caller.hearing.pcm) for caller in others]
+        began = [len(caller.received.pcm) for caller in others]
         os.kill(job_of(worker.lines, "four"), signal.SIGKILL)
         killed = time.monotonic()
         # The jitter buffer speaks on for a moment.
-        while fourth.hearing.first_after(killed + 1.0) is None:
+        while fourth.received.first_speech_after(killed + 1.0) is None:
             assert time.monotonic() < killed + 8, worker.lines[-20:]
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         # How short a gap is, is measured by benchmarks.process_loss: here the machine is busy.
         for caller, start in zip(others, began, strict=True):
-            assert longest_gap_ms(bytes(caller.hearing.pcm[start:])) < 1000
+            assert longest_gap_ms(bytes(caller.received.pcm[start:])) < 1000
         agents = [p for p in fourth.room.remote_participants if p.startswith("agent-")]
         assert len(agents) == 1
         # It is done once: a call that kills its process would do so for ever.
@@ -243,7 +243,7 @@ async def test_a_worker_that_drains_says_how_many_calls_are_left(faulty: Faulty)
             await greeted(caller)
             ending = asyncio.create_task(worker.end(signal.SIGTERM))
             await worker.until("draining: 1 call left")
-            assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
+            assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
         code, _ = await ending
     assert code == 0
 
@@ -271,7 +271,7 @@ async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
                     await greeted(after)
                 # Both sides of the cut call have come back to the same room by themselves.
                 caller.disconnected.clear()
-                assert (await run_turn(caller, spoken(QUESTION))).agent == ANSWER
+                assert (await run_turn(caller, synthesize(QUESTION))).agent == ANSWER
                 await caller.hang_up()
                 deadline = time.monotonic() + 10
                 while not seen.closed:

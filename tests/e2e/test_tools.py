@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.call_script import run_call
 from agent.local.livekit_server import LiveKitAddress
 from agent.local.standin import StandIn, StandInOptions
@@ -56,16 +56,16 @@ async def test_a_quick_tool_and_a_slow_one(livekit: LiveKitAddress) -> None:
     ):
         await worker.until("registered worker")
         async with worker.called() as caller:
-            conversation = await run_call(caller, [spoken(HOURS)])
+            conversation = await run_call(caller, [synthesize(HOURS)])
             assert conversation.turns[0].agent == "From noon to ten."
-            asked = await caller.say(spoken(BOOK))
-            bridged = await caller.speech_after(asked, 5)
+            asked = await caller.say(synthesize(BOOK))
+            bridged = await caller.wait_for_speech(asked, 5)
             assert bridged is not None
             assert bridged - asked < 4, "the caller waits in silence for a slow tool"
             deadline = time.monotonic() + 15
             agent = caller.agent_identity() or ""
-            while "Your table is booked." not in caller.words(agent, asked):
-                assert await caller.more(deadline), caller.words(agent, asked)
+            while "Your table is booked." not in caller.transcript(agent, asked):
+                assert await caller.wait_for_audio(deadline), caller.transcript(agent, asked)
         session = list(stand_in.record.sessions.values())[-1]
         assert len(outputs(stand_in)) == 2
         assert "A table for 2 is booked for tomorrow." in outputs(stand_in)[1]

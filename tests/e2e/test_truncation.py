@@ -7,8 +7,8 @@ from statistics import median
 import pytest
 
 from agent.local.livekit_server import LiveKitAddress
-from benchmarks.truncation import GOAL_MS, interruptions, line
-from benchmarks.voice import LEAKED_DELTAS, leaked
+from benchmarks.truncation import GOAL_MS, measure_interruptions, network_path
+from benchmarks.voice import LEAKED_DELTAS, measure_leak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -19,8 +19,8 @@ COUNT = 12
 async def test_a_reply_is_truncated_where_the_caller_stopped_hearing_it(
     delay_ms: float, jitter_ms: float
 ) -> None:
-    async with line(delay_ms, jitter_ms) as (address, near):
-        found = await interruptions(address, near, COUNT)
+    async with network_path(delay_ms, jitter_ms) as (address, near):
+        found = await measure_interruptions(address, near, COUNT)
     errors = sorted(abs(each.error_ms) for each in found)
     assert len(errors) == COUNT
     # A packet lost on a busy machine is heard by nobody, and no error of ours.
@@ -29,4 +29,4 @@ async def test_a_reply_is_truncated_where_the_caller_stopped_hearing_it(
 
 
 async def test_none_of_a_thousand_leaked_deltas_is_heard(livekit: LiveKitAddress) -> None:
-    assert await leaked(livekit) == {"deltas": LEAKED_DELTAS, "frames_heard": 0}
+    assert await measure_leak(livekit) == {"deltas": LEAKED_DELTAS, "frames_heard": 0}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
-from agent.cli.call import spoken
+from agent.cli.call import synthesize
 from agent.local.audio import ROOM_RATE, seconds_of
 from agent.local.call_script import run_call
 from agent.local.caller import Caller
@@ -55,7 +55,7 @@ async def test_local_hears_by_itself_and_commits_speech_alone(
     livekit: LiveKitAddress, stand_in: StandIn
 ) -> None:
     async with calling(livekit, stand_in, AGENT_TURN_TAKING="local") as caller:
-        question = spoken(QUESTION)
+        question = synthesize(QUESTION)
         conversation = await run_call(caller, [question])
         lasted = time.monotonic() - caller.joined_at
         session = seen(stand_in)
@@ -75,7 +75,7 @@ async def test_the_service_hears_when_a_turn_ends(
     mode: str, livekit: LiveKitAddress, stand_in: StandIn
 ) -> None:
     async with calling(livekit, stand_in, AGENT_TURN_TAKING=mode) as caller:
-        conversation = await run_call(caller, [spoken(QUESTION)])
+        conversation = await run_call(caller, [synthesize(QUESTION)])
         session = seen(stand_in)
     (turn,) = conversation.turns
     assert (turn.user, turn.agent) == (QUESTION, ANSWER)
@@ -91,11 +91,11 @@ async def test_an_interruption_stops_the_agent_and_the_service_knows_what_was_he
         StandIn(StandInOptions(script=SCRIPT)) as stand_in,
         calling(livekit, stand_in, AGENT_TURN_TAKING=mode) as caller,
     ):
-        began = await caller.speech_after(caller.joined_at, 15)
+        began = await caller.wait_for_speech(caller.joined_at, 15)
         assert began
         await asyncio.sleep(4)  # beyond the seconds in which an echo canceller adapts
-        await caller.say(spoken(QUESTION))
-        assert await caller.quiet(0.3, 5)
+        await caller.say(synthesize(QUESTION))
+        assert await caller.wait_for_silence(0.3, 5)
         await until_said(caller, ANSWER, began)
         session = seen(stand_in)
     # With its own detection the service cancels as we do, and may be first: nobody notices.
@@ -109,15 +109,15 @@ async def test_an_interruption_stops_the_agent_and_the_service_knows_what_was_he
 
 async def until_said(caller: Caller, words: str, since: float) -> None:
     deadline = time.monotonic() + 10
-    while words not in caller.words(caller.agent_identity() or "", since):
-        assert await caller.more(deadline), f"not said: {words}"
+    while words not in caller.transcript(caller.agent_identity() or "", since):
+        assert await caller.wait_for_audio(deadline), f"not said: {words}"
 
 
 async def until_set(livekit: LiveKitAddress, caller: Caller, name: str) -> dict[str, str]:
     """The agent's attributes, once ``name`` is among them."""
     deadline = time.monotonic() + 10
     while name not in (found := await attributes(livekit, caller.room.name)):
-        assert await caller.more(deadline), f"not set: {name}"
+        assert await caller.wait_for_audio(deadline), f"not set: {name}"
     return found
 
 
@@ -132,18 +132,18 @@ async def press(caller: Caller, method: str) -> str:
 
 async def test_push_to_talk(livekit: LiveKitAddress, stand_in: StandIn) -> None:
     async with calling(livekit, stand_in, AGENT_TURN_TAKING="push_to_talk") as caller:
-        assert await caller.speech_after(caller.joined_at, 15)
-        assert await caller.quiet(1.0, 10)
+        assert await caller.wait_for_speech(caller.joined_at, 15)
+        assert await caller.wait_for_silence(1.0, 10)
         # Nobody hears what is said while the button is up.
-        await caller.say(spoken("no thank you"))
+        await caller.say(synthesize("no thank you"))
         assert await press(caller, "start_turn") == "started"
         assert await press(caller, "end_turn") == "too short"
         assert await press(caller, "start_turn") == "started"
-        await caller.say(spoken("no thank you"))
+        await caller.say(synthesize("no thank you"))
         assert await press(caller, "cancel_turn") == "cancelled"
         pressed = time.monotonic()
         assert await press(caller, "start_turn") == "started"
-        await caller.say(spoken(QUESTION))
+        await caller.say(synthesize(QUESTION))
         await asyncio.sleep(0.3)  # as a finger leaves the button: audio arrives with a delay
         assert await press(caller, "end_turn") == "ended"
         await until_said(caller, ANSWER, pressed)
@@ -157,7 +157,7 @@ async def test_somebody_else_has_no_button(livekit: LiveKitAddress, stand_in: St
     async with Worker(livekit, stand_in.url, AGENT_TURN_TAKING="push_to_talk") as worker:
         await worker.until("registered worker")
         async with worker.called("two-people") as caller:
-            assert await caller.speech_after(caller.joined_at, 15)
+            assert await caller.wait_for_speech(caller.joined_at, 15)
             other = Caller(livekit, "two-people", identity="other")
             async with other:
                 with pytest.raises(rtc.RpcError, match="only the caller"):
@@ -178,15 +178,15 @@ async def test_a_voice_of_ones_own_and_audio_that_leaks(livekit: LiveKitAddress)
         StandIn(StandInOptions(script=script)) as stand_in,
         calling(livekit, stand_in, AGENT_VOICE_FROM="tts", AGENT_TTS_VOICE="ash") as caller,
     ):
-        conversation = await run_call(caller, [spoken(QUESTION)])
+        conversation = await run_call(caller, [synthesize(QUESTION)])
         assert conversation.turns[0].agent == ANSWER
         stand_in.faults["audio-in-text-session"] = parse_fault("audio-in-text-session")
-        assert await caller.quiet(1.0, 10)
-        asked = await caller.say(spoken(QUESTION))
+        assert await caller.wait_for_silence(1.0, 10)
+        asked = await caller.say(synthesize(QUESTION))
         found = await until_set(livekit, caller, "agent.audio_leaked")
         # What leaked would have been heard by now: it left the stand-in faster than it plays.
-        assert await caller.quiet(1.0, 5)
-        assert caller.hearing.first_after(asked) is None
+        assert await caller.wait_for_silence(1.0, 5)
+        assert caller.received.first_speech_after(asked) is None
         session = seen(stand_in)
     assert session["session"]["output_modalities"] == ["text"]
     assert json.loads(found["agent.audio_leaked"])["leaked_audio_ms"] > 1000
@@ -202,14 +202,14 @@ async def test_a_text_answer_in_an_audio_session_is_spoken_all_the_same(
         StandIn(options) as stand_in,
         calling(livekit, stand_in, AGENT_TTS="openai") as caller,
     ):
-        assert await caller.speech_after(caller.joined_at, 15)
+        assert await caller.wait_for_speech(caller.joined_at, 15)
         assert seen(stand_in)["session"]["output_modalities"] == ["audio"]
 
 
 async def test_a_filtered_answer_says_so(livekit: LiveKitAddress) -> None:
     options = StandInOptions(script=SCRIPT, faults=(parse_fault("content-filter"),))
     async with StandIn(options) as stand_in, calling(livekit, stand_in) as caller:
-        assert await caller.speech_after(caller.joined_at, 15)
+        assert await caller.wait_for_speech(caller.joined_at, 15)
         found = await until_set(livekit, caller, "agent.response_incomplete")
     assert json.loads(found["agent.response_incomplete"]) == {"reason": "content_filter"}
 
@@ -236,10 +236,10 @@ async def test_what_never_began_to_play_is_no_part_of_the_conversation(
     ):
         await worker.until("registered worker")
         async with worker.called() as caller:
-            assert await caller.speech_after(caller.joined_at, 15)
+            assert await caller.wait_for_speech(caller.joined_at, 15)
             deadline = time.monotonic() + 10
             while "conversation.item.deleted" not in seen(stand_in)["sent"]:
-                assert await caller.more(deadline), seen(stand_in)["received"]
+                assert await caller.wait_for_audio(deadline), seen(stand_in)["received"]
             session = seen(stand_in)
     said = [item for item in session["items"] if item.get("role") == "assistant"]
     assert session["sent"]["response.created"] == 2

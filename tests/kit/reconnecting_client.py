@@ -10,7 +10,7 @@ from typing import Any
 from agent.local.speech_synthesis import speech
 from agent.local.standin import StandIn, StandInOptions
 from agent.local.standin.faults import parse_fault
-from agent.local.standin.recorder import Seen
+from agent.local.standin.recorder import SessionRecord
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.response_monitor import Notice
@@ -33,7 +33,7 @@ class ReconnectingClient:
         self.client: Client
 
     @property
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[SessionRecord]:
         """All connections so far, the oldest first."""
         return list(self.stand_in.record.sessions.values())
 
@@ -54,7 +54,7 @@ class ReconnectingClient:
             while not condition():  # noqa: ASYNC110 - the stand-in tells nobody
                 await asyncio.sleep(0.01)
 
-    async def reconnected(self, connections: int = 2) -> Seen:
+    async def reconnected(self, connections: int = 2) -> SessionRecord:
         """The newest connection, once it has been told everything."""
         await self.until(lambda: self.told().count("reconnected") >= connections - 1)
         return self.seen[-1]

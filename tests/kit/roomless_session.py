@@ -17,7 +17,7 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 from agent.call.session import create_agent_session
 from agent.config.validation import read_settings
 from agent.local.standin import StandIn, StandInOptions
-from agent.local.standin.recorder import Seen
+from agent.local.standin.recorder import SessionRecord
 from agent.local.standin.script import Script
 from agent.realtime.plugin.http_session import PluginHTTPSession
 
@@ -87,7 +87,7 @@ class Talk:
         self.loudspeaker = Loudspeaker()
 
     @property
-    def seen(self) -> list[Seen]:
+    def seen(self) -> list[SessionRecord]:
         """All connections so far, the oldest first."""
         return list(self.stand_in.record.sessions.values())
 

@@ -15,7 +15,7 @@ from agent.local.audio import (
     resample,
     seconds_of,
     silence,
-    utterances,
+    split_utterances,
     write_wav,
 )
 from agent.local.speech_synthesis import speech
@@ -49,25 +49,25 @@ def test_frames_are_padded_to_their_size() -> None:
 def test_a_recording_is_cut_at_its_pauses() -> None:
     one, two = speech.say("one"), speech.say("two")
     gap = silence(1, SERVICE_RATE)
-    found = utterances(gap + one + gap + two + gap, SERVICE_RATE)
+    found = split_utterances(gap + one + gap + two + gap, SERVICE_RATE)
     assert len(found) == 2
     assert all(is_speech(pcm[-480:]) for pcm in found)
     assert seconds_of(found[0], SERVICE_RATE) <= seconds_of(one, SERVICE_RATE)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [(None, "No such file"), (b"not a sound", "is not a sound file"), (b"", "is not a sound file")],
 )
-def test_what_is_no_sound_is_told_in_one_line(
-    content: bytes | None, told: str, tmp_path: Path
+def test_read_audio_refuses_other_files_in_one_line(
+    content: bytes | None, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.wav"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(LocalError) as caught:
         read_audio(path, ROOM_RATE)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

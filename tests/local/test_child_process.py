@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from agent.errors import LocalError
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 from tests.kit.programs import running
 
 
@@ -18,24 +18,26 @@ def python(code: str) -> tuple[str, ...]:
 
 
 async def test_a_line_is_waited_for() -> None:
-    async with Child(
+    async with ChildProcess(
         "x", python("print('one'); print('ready now')\nimport time; time.sleep(60)")
     ) as child:
-        assert await child.line_with("ready") == "ready now"
+        assert await child.wait_for_line("ready") == "ready now"
         assert list(child.tail) == ["one", "ready now"]
 
 
 async def test_a_program_that_ends_first_says_its_last_words() -> None:
-    async with Child("The part", python("print('no such key'); raise SystemExit(3)")) as child:
+    async with ChildProcess(
+        "The part", python("print('no such key'); raise SystemExit(3)")
+    ) as child:
         with pytest.raises(LocalError, match="The part ended before it was ready: no such key"):
-            await child.line_with("ready")
+            await child.wait_for_line("ready")
         assert await child.wait() == 3
 
 
-async def test_who_gives_up_waiting_does_not_stop_the_reading() -> None:
+async def test_cancelled_waiter_does_not_stop_the_reading() -> None:
     lines: list[str] = []
     code = "print('a', flush=True); input"
-    async with Child("x", python(code), on_line=lines.append) as child:
+    async with ChildProcess("x", python(code), on_line=lines.append) as child:
         waiting = asyncio.ensure_future(child.wait())
         waiting.cancel()
         await child.wait()
@@ -43,16 +45,18 @@ async def test_who_gives_up_waiting_does_not_stop_the_reading() -> None:
 
 
 async def test_no_such_program() -> None:
-    with pytest.raises(LocalError, match=r"x cannot be started \(No such file"):
-        await Child("x", ("/nonexistent/program",)).start()
+    with pytest.raises(
+        LocalError, match=r"x cannot be started: /nonexistent/program \(No such file"
+    ):
+        await ChildProcess("x", ("/nonexistent/program",)).start()
 
 
-async def test_stopping_ends_grandchildren_and_the_stubborn() -> None:
+async def test_stop_ends_grandchildren_and_processes_that_ignore_sigterm() -> None:
     stubborn = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-u', '-c', {stubborn!r}])"
-    child = Child("x", python(code))
+    child = ChildProcess("x", python(code))
     await child.start()
-    await child.line_with("up")
+    await child.wait_for_line("up")
     family = [psutil.Process(child.pid), *psutil.Process(child.pid).children(recursive=True)]
     assert len(family) == 2
     await child.stop()

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import LocalError
 from agent.local import livekit_build
-from agent.local.livekit_build import livekit_server
+from agent.local.livekit_build import find_or_build_server
 
 
 def program(path: Path, script: str) -> Path:
@@ -28,13 +28,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_the_one_on_path_is_taken(machine: Path) -> None:
     found = program(machine / "bin" / "livekit-server", "true")
-    assert await livekit_server(print) == found
+    assert await find_or_build_server(print) == found
 
 
 async def test_the_one_in_the_cache_is_taken(machine: Path) -> None:
     name = f"livekit-server-{livekit_build.VERSION}"
     built = program(machine / "cache" / "realtime-agent" / "bin" / name, "true")
-    assert await livekit_server(print) == built
+    assert await find_or_build_server(print) == built
 
 
 GO = """
@@ -48,22 +48,22 @@ esac
 
 async def test_it_is_built_once_and_the_sources_are_not_kept(machine: Path) -> None:
     program(machine / "bin" / "go", GO)
-    told: list[str] = []
-    built = await livekit_server(told.append)
+    messages: list[str] = []
+    built = await find_or_build_server(messages.append)
     assert built.is_file()
-    assert told[0].startswith("Building livekit-server")
+    assert messages[0].startswith("Building livekit-server")
     assert not (machine / "cache" / "realtime-agent" / "build").exists()
     assert [path.name for path in built.parent.iterdir()] == [built.name]
-    told.clear()
-    assert await livekit_server(told.append) == built
-    assert told == []
+    messages.clear()
+    assert await find_or_build_server(messages.append) == built
+    assert messages == []
 
 
 async def test_a_build_that_fails_leaves_nothing_half_made(machine: Path) -> None:
     go = GO.replace('cp /bin/true "$2"', 'echo broken > "$2"; echo disk full >&2; exit 1')
     program(machine / "bin" / "go", go)
-    with pytest.raises(LocalError, match=r"could not compile \(disk full\)"):
-        await livekit_server(lambda _: None)
+    with pytest.raises(LocalError, match=r"the step 'compile' failed \(disk full\)"):
+        await find_or_build_server(lambda _: None)
     assert list((machine / "cache" / "realtime-agent" / "bin").iterdir()) == []
 
 
@@ -73,8 +73,8 @@ async def test_a_go_that_is_too_old_is_not_used(
     program(machine / "bin" / "go", "echo go1.19.8")
     uv = program(machine / "bin" / "uv", "echo no network >&2; exit 2")
     monkeypatch.setenv("UV", str(uv))
-    with pytest.raises(LocalError, match=r"could not fetch Go \(no network\)"):
-        await livekit_server(lambda _: None)
+    with pytest.raises(LocalError, match=r"the step 'fetch Go' failed \(no network\)"):
+        await find_or_build_server(lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stand-in's voice, its ears and its sense of who speaks."""
+"""The stand-in's voice, its recognizer and its sense of who speaks."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ def test_markup_is_not_a_command() -> None:
 
 @pytest.mark.parametrize("voice", ["cedar", "marin"])
 async def test_known_phrases_are_recognised(voice: str) -> None:
-    ears = PhraseRecognizer()
+    recognizer = PhraseRecognizer()
     for phrase in PHRASES:
         pcm = silence(0.3, SERVICE_RATE) + speech.say(phrase, voice=voice)
-        assert await ears.hear(pcm, SERVICE_RATE, PHRASES) == phrase
-    ears.close()
+        assert await recognizer.recognize(pcm, SERVICE_RATE, PHRASES) == phrase
+    recognizer.close()
 
 
 async def test_a_word_the_dictionary_lacks_costs_the_other_phrases_nothing() -> None:
-    ears = PhraseRecognizer()
+    recognizer = PhraseRecognizer()
     phrases = (*PHRASES, "may I speak to Mrs Zyzzqwx please", "Zyzzqwx")
     for phrase in PHRASES:
-        assert await ears.hear(speech.say(phrase), SERVICE_RATE, phrases) == phrase
-    ears.close()
+        assert await recognizer.recognize(speech.say(phrase), SERVICE_RATE, phrases) == phrase
+    recognizer.close()
 
 
 async def test_without_phrases_nothing_is_recognised() -> None:
-    ears = PhraseRecognizer()
-    assert await ears.hear(speech.say("hello"), SERVICE_RATE, ()) is None
-    ears.close()
+    recognizer = PhraseRecognizer()
+    assert await recognizer.recognize(speech.say("hello"), SERVICE_RATE, ()) is None
+    recognizer.close()
 
 
 def test_voice_activity_follows_speech_whatever_the_pieces() -> None:

@@ -1,8 +1,8 @@
-"""A server that speaks the Realtime API, hears and talks, and needs no account.
+"""A server of the Realtime API that recognizes and synthesizes speech and needs no account.
 
-It stands in for the service in the demo, the tests and the benchmarks. What it knows of the
-protocol comes from the recorded facts, never from the worker's own rules: a double that shares
-the code under test would be wrong together with it.
+It replaces the service in the demo, the tests and the benchmarks. Its rules come from the recorded
+facts, never from the worker's own rules: a test double that shares the code under test would share
+its errors.
 """
 
 from agent.local.standin.options import StandInOptions

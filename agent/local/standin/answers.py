@@ -1,4 +1,4 @@
-"""What to answer: by a script, by the conversation states in the instructions, or one thing."""
+"""Choose what to answer: from a script, or from the conversation states in the instructions."""
 
 from __future__ import annotations
 
@@ -22,63 +22,68 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a response consists of."""
+    """The content of a response."""
 
     say: str = ""
     calls: tuple[ToolCall, ...] = ()
     after_ms: int = 0
+    """Wait before ``say``."""
     preamble: str = ""
-    """The text of a message item before all else; empty for none."""
+    """The text of a message item before all others; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What has come since the last answer."""
+class TurnInput:
+    """What the caller and the tools have said since the last answer."""
 
-    said: Sequence[str | None] = ()
-    """The caller's turns; ``None`` where one was not understood."""
+    utterances: Sequence[str | None] = ()
+    """The caller's turns; ``None`` for one that was not recognized."""
     tool_outputs: Mapping[str, str] = field(default_factory=dict)
-    """By the id of the call."""
+    """Outputs by call id."""
     tools: Mapping[str, str] = field(default_factory=dict)
-    """What was called, by the id of the call."""
-    greeted: bool = False
-    """The assistant has said something already, be it in another session."""
-    may_call: Collection[str] | None = None
+    """Names of the tools called, by call id."""
+    was_greeted: bool = False
+    """Whether the assistant has spoken before, in this session or an earlier one."""
+    callable_tools: Collection[str] | None = None
     """Names of the tools that may be called now; ``None`` for any."""
-    idle: bool = False
-    """Nothing: the caller has been silent for the session's ``idle_timeout_ms``."""
+    is_idle: bool = False
+    """Whether the caller has been silent for the session's ``idle_timeout_ms``."""
 
 
 class AnswerSource(Protocol):
+    """Chooses the answers of one session."""
+
     @property
-    def language(self) -> str: ...
+    def language(self) -> str:
+        """The espeak-ng voice, such as ``en-us``."""
 
     @property
     def phrases(self) -> tuple[str, ...]:
         """What the caller may say next, for recognition."""
 
     @property
-    def separate_phrases(self) -> bool:
-        """Whether more than one of ``phrases`` may be said at a time."""
+    def are_phrases_combined(self) -> bool:
+        """Whether a turn may hold several of ``phrases``, one after the other."""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What it may say, to be made ready."""
+        """All sentences it may say, for synthesis ahead of time."""
 
-    def answer(self, heard: Heard) -> Answer: ...
+    def answer(self, turn_input: TurnInput) -> Answer:
+        """Return the answer to ``turn_input``, and advance the conversation."""
 
 
 class ScriptedAnswers:
-    """One session's way through a script."""
+    """Answers one session from a script."""
 
-    separate_phrases = False
+    are_phrases_combined = False
 
     def __init__(self, script: Script, *, recognises: bool = True) -> None:
         self._script = script
         self._in_order = [turn for turn in script.turns if not (turn.hear and recognises)]
-        self._greeted = False
-        self._then: dict[str, str] = {}
-        """What to say once the call of this id has been answered."""
+        self._was_greeted = False
+        self._after_call: dict[str, str] = {}
+        """The sentence to say after a tool's output, by call id."""
 
     @property
     def language(self) -> str:
@@ -92,32 +97,34 @@ class ScriptedAnswers:
     def lines(self) -> tuple[str, ...]:
         return self._script.lines
 
-    def answer(self, heard: Heard) -> Answer:
-        if heard.idle:
+    def answer(self, turn_input: TurnInput) -> Answer:
+        if turn_input.is_idle:
             return Answer(self._script.idle)
-        if heard.tool_outputs and not heard.said:
+        if turn_input.tool_outputs and not turn_input.utterances:
             lines = [
-                self._after(key, heard.tools.get(key)) or text
-                for key, text in heard.tool_outputs.items()
+                self._text_after_tool(key, turn_input.tools.get(key)) or text
+                for key, text in turn_input.tool_outputs.items()
             ]
             return Answer(" ".join(lines))
-        if not heard.said:
-            greeted = self._greeted or heard.greeted
-            line = self._script.otherwise if greeted else self._script.greeting
-            self._greeted = True
+        if not turn_input.utterances:
+            was_greeted = self._was_greeted or turn_input.was_greeted
+            line = self._script.otherwise if was_greeted else self._script.greeting
+            self._was_greeted = True
             return Answer(line)
-        turn = self._turn(heard.said)
-        return self._take(turn, heard.may_call) if turn else Answer(self._script.otherwise)
+        turn = self._find_turn(turn_input.utterances)
+        if turn is None:
+            return Answer(self._script.otherwise)
+        return self._answer_turn(turn, turn_input.callable_tools)
 
-    def _after(self, call_id: str, tool: str | None) -> str:
-        """What to say after a tool, also where another session called it."""
-        if call_id in self._then:
-            return self._then.pop(call_id)
+    def _text_after_tool(self, call_id: str, tool: str | None) -> str:
+        """Return the script's text after a tool, also if an earlier session made the call."""
+        if call_id in self._after_call:
+            return self._after_call.pop(call_id)
         turns = (turn for turn in self._script.turns if turn.call and turn.call.name == tool)
         return next((turn.then for turn in turns), "")
 
-    def _turn(self, said: Sequence[str | None]) -> Turn | None:
-        for words in reversed(said):
+    def _find_turn(self, utterances: Sequence[str | None]) -> Turn | None:
+        for words in reversed(utterances):
             for turn in self._script.turns:
                 if words is not None and any(is_same_phrase(words, phrase) for phrase in turn.hear):
                     if turn in self._in_order:
@@ -125,51 +132,51 @@ class ScriptedAnswers:
                     return turn
         return self._in_order.pop(0) if self._in_order else None
 
-    def _take(self, turn: Turn, may_call: Collection[str] | None) -> Answer:
+    def _answer_turn(self, turn: Turn, callable_tools: Collection[str] | None) -> Answer:
         calls: tuple[ToolCall, ...] = ()
-        if turn.call is not None and may_call is not None and turn.call.name not in may_call:
+        if turn.call and callable_tools is not None and turn.call.name not in callable_tools:
             return Answer(turn.say or self._script.otherwise, (), turn.after_ms, turn.preamble)
         if turn.call is not None:
             calls = (ToolCall(turn.call.name, json.dumps(turn.call.arguments)),)
-            self._then[calls[0].call_id] = turn.then
+            self._after_call[calls[0].call_id] = turn.then
         return Answer(turn.say, calls, turn.after_ms, turn.preamble)
 
 
 class ConversationStateAnswers:
-    """One session's way through the conversation states of its instructions."""
+    """Answers one session by the conversation states in its instructions."""
 
     language = "en-us"
-    separate_phrases = True
+    are_phrases_combined = True
 
     def __init__(self, states: Sequence[State]) -> None:
         self._states = {state.id: state for state in states}
-        self._now = states[0]
-        self._begun = False
+        self._state = states[0]
+        self._has_begun = False
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        return self._now.keywords
+        return self._state.keywords
 
     @property
     def lines(self) -> tuple[str, ...]:
         return tuple(state.line for state in self._states.values())
 
-    def answer(self, heard: Heard) -> Answer:
-        if heard.tool_outputs and not heard.said:
-            return Answer(" ".join(heard.tool_outputs.values()))
-        if not self._begun and not heard.said:
-            self._begun = True
-            return Answer(self._now.line)
-        self._begun = True
-        for words in heard.said:
-            self._now = next_state(self._now, words, self._states)
-        return Answer(self._now.line)
+    def answer(self, turn_input: TurnInput) -> Answer:
+        if turn_input.tool_outputs and not turn_input.utterances:
+            return Answer(" ".join(turn_input.tool_outputs.values()))
+        if not self._has_begun and not turn_input.utterances:
+            self._has_begun = True
+            return Answer(self._state.line)
+        self._has_begun = True
+        for words in turn_input.utterances:
+            self._state = next_state(self._state, words, self._states)
+        return Answer(self._state.line)
 
 
 def answers_for(script: Script | None, instructions: str, *, recognises: bool) -> AnswerSource:
-    """The script's where there is one, else the one that the instructions call for.
+    """Return the source for ``script``, or without one the source for ``instructions``.
 
-    Where nobody ``recognises`` what is said, all turns of a script go in order.
+    If speech is not recognized (``recognises`` is false), the turns of a script go in order.
     """
     if script is not None:
         return ScriptedAnswers(script, recognises=recognises)
@@ -178,7 +185,7 @@ def answers_for(script: Script | None, instructions: str, *, recognises: bool) -
 
 
 def forced_call(choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolCall | None:
-    """The call that ``tool_choice`` demands of a model; ``None`` where it demands none."""
+    """Return the call that ``tool_choice`` requires of the model; ``None`` if it requires none."""
     functions = [tool for tool in tools if tool.get("type") == "function"]
     if isinstance(choice, dict):
         name = choice.get("name") or choice.get("function", {}).get("name")
@@ -192,7 +199,7 @@ def forced_call(choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolCall | N
 
 
 def _example(schema: Mapping[str, Any]) -> Any:
-    """A value that fits a JSON Schema, as far as its types and enums go."""
+    """Return a value that fits the types and enums of a JSON Schema."""
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type", "object")
@@ -205,7 +212,7 @@ def _example(schema: Mapping[str, Any]) -> Any:
 
 
 def is_same_phrase(words: str, phrase: str) -> bool:
-    """Whether the two are the same words, whatever their case and punctuation."""
+    """Whether both hold the same words, apart from case and punctuation."""
     return _plain(words) == _plain(phrase)
 
 

@@ -1,4 +1,4 @@
-"""Sound on the wire: the three formats, and what is said cut into deltas."""
+"""The three audio formats, and speech cut into the deltas of a response."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def format_of(settings: dict[str, Any]) -> Format:
 
 
 class Decoder:
-    """What comes in, as PCM at 24 kHz. It keeps the sample between two pieces."""
+    """Converts incoming audio to PCM at 24 kHz. It keeps partial samples between two pieces."""
 
     def __init__(self) -> None:
         self._last = 0.0
@@ -70,7 +70,7 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer: sound in base64, and the words that are due by its end."""
+    """A piece of an answer: its audio in base64, and the words spoken by its end."""
 
     audio: str
     words: str
@@ -81,25 +81,26 @@ class Delta:
 def deltas(
     speak: Speak, text: str, voice: str, language: str, speed: float, format: Format
 ) -> Sequence[Delta]:
-    """``text`` spoken, ready to be sent. Made once for all sessions that say the same."""
+    """Return ``text`` as speech in deltas. The cache serves all sessions that say the same."""
     pcm = speak(text, voice=voice, language=language, speed=speed)
-    sound = pcm
+    encoded = pcm
     if format.law is not None:
-        sound = g711.encode(resample(pcm, SERVICE_RATE, g711.RATE), format.law)
+        encoded = g711.encode(resample(pcm, SERVICE_RATE, g711.RATE), format.law)
     size = DELTA_MS * format.bytes_per_ms
     words = split_words(text)
-    count = max(1, -(-len(sound) // size))
-    made, told = [], 0
+    count = max(1, -(-len(encoded) // size))
+    pieces, sent_words = [], 0
     for index in range(count):
-        piece = sound[index * size : (index + 1) * size]
+        piece = encoded[index * size : (index + 1) * size]
         due = -(-len(words) * (index + 1) // count)
         audio = base64.b64encode(piece).decode()
-        made.append(Delta(audio, "".join(words[told:due]), len(piece) / format.bytes_per_ms))
-        told = due
-    return made
+        delta_words = "".join(words[sent_words:due])
+        pieces.append(Delta(audio, delta_words, len(piece) / format.bytes_per_ms))
+        sent_words = due
+    return pieces
 
 
 def split_words(line: str) -> list[str]:
-    """``line`` in pieces that join to it again, each a word with the space before it."""
+    """Split ``line`` into words, each with the space before it; joined, they are ``line`` again."""
     pieces = line.split(" ")
     return [pieces[0], *(f" {piece}" for piece in pieces[1:])]

@@ -1,4 +1,4 @@
-"""``POST …/realtime/client_secrets``: keys for browsers, each with the settings of its sessions."""
+"""``POST …/realtime/client_secrets``: short-lived keys for browsers, with session settings."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from typing import Any
 from aiohttp import web
 
 from agent.local.standin.dialects import Dialect
-from agent.local.standin.handshake import Hello, is_wrong_key, model_refusal
+from agent.local.standin.handshake import HandshakeRequest, is_wrong_key, model_refusal
 from agent.local.standin.http_json import read_json
 from agent.local.standin.identifiers import new_id
-from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
+from agent.local.standin.rules import Context, Refusal, check_event, schema_of
 from agent.local.standin.rules.refusals import not_supported, out_of_range, wrong_type
 from agent.local.standin.session_config import Config, default_config, merged
 
 DEFAULT_SECONDS = 600
 MIN_SECONDS, MAX_SECONDS = 10, 7200
 MAX_KEPT = 1000
+"""Older secrets are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """What a session opened with this key is set to."""
+    """An issued key: its expiry (Unix time) and the settings of sessions opened with it."""
 
     expires_at: int
     model: str
     settings: Config
 
-    def hello(self, hello: Hello) -> Hello:
-        """What a client that brings this key asks for: the secret's model, whatever it names. An
-        expired one is no key."""
+    def apply_to(self, request: HandshakeRequest) -> HandshakeRequest:
+        """Return ``request`` with the secret's model, or with an invalid key if it has expired."""
         if time.time() > self.expires_at:
-            return Hello({"Authorization": "Bearer invalid"}, hello.query)
-        return Hello(hello.headers, {**hello.query, "model": self.model})
+            return HandshakeRequest({"Authorization": "Bearer invalid"}, request.query)
+        return HandshakeRequest(request.headers, {**request.query, "model": self.model})
 
 
 class ClientSecrets:
-    """Those that were issued, the last thousand of them."""
+    """The last ``MAX_KEPT`` issued secrets."""
 
     def __init__(self) -> None:
         self._issued: dict[str, ClientSecret] = {}
 
     def find(self, key: str | None) -> ClientSecret | None:
-        """The secret that ``key`` is; ``None`` for any other key."""
+        """Return the secret with this ``key``; ``None`` for any other key."""
         return self._issued.get(key or "")
 
-    async def handle(self, dialect: Dialect, request: web.Request) -> web.Response:
-        if is_wrong_key(Hello(request.headers, request.query).key):
+    async def issue(self, dialect: Dialect, request: web.Request) -> web.Response:
+        if is_wrong_key(HandshakeRequest(request.headers, request.query).key):
             refusal = Refusal("invalid_api_key", "Incorrect API key provided.")
             return web.json_response({"error": refusal.as_error(None)}, status=401)
         try:
-            secret = _secret(dialect, await _body(request))
+            secret = _parse_secret(dialect, await _read_body(request))
         except Refusal as refusal:
             return web.json_response({"error": refusal.as_error(None)}, status=400)
         value = f"ek_{new_id('')[1:]}"
@@ -60,11 +60,11 @@ class ClientSecrets:
         while len(self._issued) > MAX_KEPT:
             self._issued.pop(next(iter(self._issued)))
         config = merged(default_config(new_id("sess"), secret.model, flat=False), secret.settings)
-        shown = {"value": value, "expires_at": secret.expires_at, "session": config}
-        return web.json_response(shown)
+        body = {"value": value, "expires_at": secret.expires_at, "session": config}
+        return web.json_response(body)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def _read_body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
     try:
@@ -76,13 +76,13 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def _secret(dialect: Dialect, body: dict[str, Any]) -> ClientSecret:
+def _parse_secret(dialect: Dialect, body: dict[str, Any]) -> ClientSecret:
     settings = body.get("session") or {"type": "realtime", "model": "gpt-realtime"}
     schema = schema_of(dialect.name)
     model = settings.get("model", "") if isinstance(settings, dict) else ""
     event = {"type": "session.update", "session": settings}
-    judge_event(event, schema, Context(str(model)))
-    refusal = None if dialect.azure and model else model_refusal(model, schema)
+    check_event(event, schema, Context(str(model)))
+    refusal = None if dialect.is_azure and model else model_refusal(model, schema)
     if refusal is not None:
         raise refusal
     return ClientSecret(int(time.time()) + _seconds(body.get("expires_after")), model, settings)

@@ -1,4 +1,4 @@
-"""Conversation states: the JSON list that a prompt may hold, followed by its keywords.
+"""Conversation states: a JSON list in the instructions, which the stand-in follows by keywords.
 
 [{"id": "1_greeting", "description": "…", "instructions": ["…"], "examples": ["Hello!"],
   "transitions": [{"next_step": "2_name", "condition": "After the caller agrees."}]}]
@@ -25,31 +25,35 @@ _EMPTY_WORDS = frozenset(
         """,
     )
 )
-"""Of a condition: they tell nothing of what the caller has to say."""
+"""Words of a condition that do not indicate what the caller has to say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
+    """A transition, with the keywords of its condition."""
+
     next_step: str
     keywords: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class State:
+    """One state of the conversation."""
+
     id: str
     line: str
-    """What is said in it."""
+    """What the assistant says in this state."""
     transitions: tuple[Transition, ...]
 
     @property
     def keywords(self) -> tuple[str, ...]:
-        """All that may lead out of it."""
+        """The keywords of all transitions."""
         found = [word for transition in self.transitions for word in transition.keywords]
         return tuple(dict.fromkeys(found))
 
 
 def find_states(instructions: str) -> list[State]:
-    """The first fenced JSON list of states in ``instructions``; empty if there is none."""
+    """Return the first fenced JSON list of states in ``instructions``; empty if there is none."""
     for block in _FENCE.findall(instructions):
         try:
             found = json.loads(block)
@@ -60,22 +64,22 @@ def find_states(instructions: str) -> list[State]:
     return []
 
 
-def next_state(now: State, words: str | None, states: Mapping[str, State]) -> State:
-    """Where ``words`` lead: by the transition that shares most with them, or by the only one.
+def next_state(current: State, words: str | None, states: Mapping[str, State]) -> State:
+    """Return the state after ``words``: by the transition with most keywords in them.
 
-    A transition without keywords of its own (*"once that is done"*) is taken by anything said.
+    If none matches, an only transition, or one without keywords (*"once that is done"*), is taken.
     """
     spoken = set(_words(words or ""))
     ranked = sorted(
-        now.transitions, key=lambda each: len(spoken & set(each.keywords)), reverse=True
+        current.transitions, key=lambda each: len(spoken & set(each.keywords)), reverse=True
     )
     if not ranked:
-        return now
+        return current
     best = ranked[0]
     if spoken & set(best.keywords):
-        return states.get(best.next_step, now)
+        return states.get(best.next_step, current)
     open_ended = [each for each in ranked if not each.keywords or len(ranked) == 1]
-    return states.get(open_ended[0].next_step, now) if open_ended else now
+    return states.get(open_ended[0].next_step, current) if open_ended else current
 
 
 def _is_state(value: Any) -> bool:

@@ -1,49 +1,47 @@
-"""How the faults of a running answer come about."""
+"""The faults that change the events of a response."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.local.standin.items import Item
-from agent.local.standin.session import TEXT_DELTAS, obfuscation
-
-if TYPE_CHECKING:
-    from agent.local.standin.session import Session
+from agent.local.standin.conversation import Item
+from agent.local.standin.session import TEXT_DELTAS, Session, obfuscation
 
 FILTERED_DELTA = 2
-"""The delta after which an answer breaks off for its content."""
+"""The index of the delta after which a response ends as filtered."""
 
 SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
 
 
 def emit(session: Session, type: str, fields: dict[str, Any]) -> None:
-    """Send an event of an answer, as the session's faults let it come."""
+    """Send an event of a response, changed by the session's faults."""
     if session.fault("garbage") and type.endswith(".added"):
-        _garbage(session)
+        _send_garbage(session)
     if session.fault("reorder") and _swap(session, type, fields):
         return
     if session.fault("duplicate"):
-        if type.endswith(TEXT_DELTAS) and not session.flat:
+        if type.endswith(TEXT_DELTAS) and not session.dialect.flat:
             fields = {**fields, "obfuscation": obfuscation(fields["delta"])}
         session.emit(type, **fields)
     session.emit(type, **fields)
 
 
 def _swap(session: Session, type: str, fields: dict[str, Any]) -> bool:
-    """Let a transcript's delta come after the audio's that it was before."""
+    """Send a transcript delta after the audio delta it preceded; return whether this sent or
+    kept the event."""
     if type == "response.output_audio_transcript.delta":
-        session.held_back = (type, fields)
+        session.delayed_event = (type, fields)
         return True
-    if session.held_back is None:
+    if session.delayed_event is None:
         return False
-    (late, late_fields), session.held_back = session.held_back, None
+    (delayed, delayed_fields), session.delayed_event = session.delayed_event, None
     session.emit(type, **fields)
-    session.emit(late, **late_fields)
+    session.emit(delayed, **delayed_fields)
     return True
 
 
-def _garbage(session: Session) -> None:
+def _send_garbage(session: Session) -> None:
     session.emit_raw('{"type": "response.output_audio.delta", "delta"')
     session.emit_raw("[]")
     session.emit_raw(json.dumps({"type": "response.telepathy.delta", "delta": "?"}))
@@ -53,13 +51,17 @@ def _garbage(session: Session) -> None:
 
 
 def before_delta(session: Session, number: int) -> None:
+    """Close the connection where a fault asks for it; ``number`` counts deltas from 0."""
     fault = session.fault("close-mid-reply")
     if fault is not None and number >= fault.amount:
         session.hang_up(1001, "")
 
 
 def failure(session: Session, number: int) -> dict[str, Any] | None:
-    """The ``status_details`` of a response that is to fail; ``number`` is its place."""
+    """Return the ``status_details`` of a response that fails, ``None`` for one that does not.
+
+    ``number`` counts the session's responses from 0.
+    """
     if session.fault("rate-limit"):
         message = (
             f"Rate limit reached for {session.model} in organization org-stand-in on tokens per "
@@ -91,8 +93,8 @@ def send_quota_error(session: Session) -> None:
 
 
 def after_done(session: Session, response_id: str, items: list[Item]) -> None:
-    """A word too many."""
-    messages = [place for place in enumerate(items) if place[1].body["type"] == "message"]
+    """Send a delta after ``response.done`` where the fault ``late-event`` asks for it."""
+    messages = [pair for pair in enumerate(items) if pair[1].body["type"] == "message"]
     if messages and session.fault("late-event"):
         session.emit(
             "response.output_audio_transcript.delta",

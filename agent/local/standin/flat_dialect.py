@@ -1,4 +1,4 @@
-"""The flat spelling of the beta and of Azure's preview, to and from the GA one."""
+"""Conversion between the GA spelling and the flat one of the beta and Azure's preview."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _GA_CONTENT = {flat: ga for ga, flat in _FLAT_CONTENT.items()}
 
 
 def ga_settings(flat: dict[str, Any]) -> dict[str, Any]:
-    """A flat ``session`` or ``response`` object in the GA spelling; other keys stay."""
+    """Convert a flat ``session`` or ``response`` object to the GA spelling; other keys stay."""
     ga: dict[str, Any] = {}
     for key, value in flat.items():
         place = ga
@@ -50,7 +50,7 @@ def ga_settings(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def flat_settings(ga: dict[str, Any]) -> dict[str, Any]:
-    """A GA ``session`` or ``response`` object in the flat spelling."""
+    """Convert a GA ``session`` or ``response`` object to the flat spelling."""
     flat = {
         key: value
         for key, value in ga.items()
@@ -88,11 +88,12 @@ def _flat_value(key: str, value: Any) -> Any:
 
 
 def ga_item(item: dict[str, Any]) -> dict[str, Any]:
+    """Convert a flat item to the GA spelling."""
     return _with_content(item, _GA_CONTENT)
 
 
 def flat_event(event: dict[str, Any]) -> dict[str, Any] | None:
-    """A GA server event as a flat client expects it; ``None`` where flat has no such event."""
+    """Convert a GA server event to the flat spelling; ``None`` if flat has no such event."""
     if event["type"] in _GA_ONLY:
         return None
     flat = {**event, "type": _SERVER_EVENTS.get(event["type"], event["type"])}

@@ -1,6 +1,6 @@
-"""Who may connect: addresses, keys and models, refused as each service refuses them.
+"""Check the key and the model of a handshake, and refuse them as each service does.
 
-OpenAI accepts the WebSocket first and then says why it closes it; Azure refuses the handshake.
+OpenAI accepts the WebSocket, sends an error and closes it; Azure refuses the handshake.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from agent.local.standin.dialects import OPENAI_BETA, OPENAI_GA, Dialect
 from agent.local.standin.rules import Refusal, Schema
 
 WRONG_KEYS = frozenset({"invalid", "null", "undefined", "none"})
-"""Keys that are not accepted: one to try it, and what programs make of a key that is not set."""
+"""Refused keys: one to test with, and what programs send for a key that is not set."""
 
 BETA_HEADER = "realtime=v1"
 PROTOCOL = "realtime"
@@ -24,8 +24,8 @@ _NO_SPEECH = ("transcribe", "whisper", "translate")
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """What a client brings."""
+class HandshakeRequest:
+    """The headers and the query of a client's handshake."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -40,7 +40,7 @@ class Hello:
 
     @property
     def key(self) -> str | None:
-        """The API key, wherever it is put; ``None`` for none."""
+        """The API key, from any of the places clients put it; ``None`` if there is none."""
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
         if scheme.lower() in {"bearer", "basic"} and token:
             return token
@@ -55,8 +55,8 @@ def is_wrong_key(key: str | None) -> bool:
     return key is None or key.lower() in WRONG_KEYS
 
 
-class ClosedAfterwards(Exception):
-    """Accepted, then told why and closed: OpenAI's way."""
+class ClosedAfterAccept(Exception):
+    """The connection is accepted, then closed after an error, as OpenAI does."""
 
     def __init__(self, refusal: Refusal, code: int) -> None:
         super().__init__(refusal.message)
@@ -67,7 +67,7 @@ class ClosedAfterwards(Exception):
 
 
 class HandshakeRefused(Exception):
-    """Not accepted at all: Azure's way."""
+    """The handshake is refused with an HTTP status, as Azure does."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -75,36 +75,40 @@ class HandshakeRefused(Exception):
         self.body = {"error": {"code": code, "message": message}}
 
 
-def admit(dialect: Dialect, hello: Hello, schema: Schema) -> str:
-    """The model that is asked for; raises one of the two exceptions above."""
-    return _admit_azure(dialect, hello) if dialect.azure else _admit_openai(dialect, hello, schema)
+def admit(dialect: Dialect, request: HandshakeRequest, schema: Schema) -> str:
+    """Return the requested model; raise one of the two exceptions above if it is refused."""
+    return (
+        _admit_azure(dialect, request)
+        if dialect.is_azure
+        else _admit_openai(dialect, request, schema)
+    )
 
 
-def _admit_openai(dialect: Dialect, hello: Hello, schema: Schema) -> str:
-    if hello.key is None:
-        raise ClosedAfterwards(
+def _admit_openai(dialect: Dialect, request: HandshakeRequest, schema: Schema) -> str:
+    if request.key is None:
+        raise ClosedAfterAccept(
             Refusal(None, "Missing bearer or basic authentication in header", echo_event_id=False),
             3000,
         )
-    if is_wrong_key(hello.key):
+    if is_wrong_key(request.key):
         message = (
-            f"Incorrect API key provided: {hello.key}. "
+            f"Incorrect API key provided: {request.key}. "
             "You can find your API key at https://platform.openai.com/account/api-keys."
         )
-        raise ClosedAfterwards(Refusal("invalid_api_key", message, echo_event_id=False), 3000)
-    if hello.is_beta and dialect is OPENAI_GA:
+        raise ClosedAfterAccept(Refusal("invalid_api_key", message, echo_event_id=False), 3000)
+    if request.is_beta and dialect is OPENAI_GA:
         message = (
             "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."
         )
-        raise ClosedAfterwards(
+        raise ClosedAfterAccept(
             Refusal("beta_api_shape_disabled", message, echo_event_id=False), 4000
         )
-    model = hello.query.get("model", "")
-    if hello.query.get("intent") == "transcription":
-        raise ClosedAfterwards(_transcription(model), 4000)
+    model = request.query.get("model", "")
+    if request.query.get("intent") == "transcription":
+        raise ClosedAfterAccept(_transcription(model), 4000)
     refusal = model_refusal(model, schema)
     if refusal is not None and dialect is not OPENAI_BETA:
-        raise ClosedAfterwards(refusal, 4000)
+        raise ClosedAfterAccept(refusal, 4000)
     return model
 
 
@@ -112,11 +116,14 @@ def _transcription(model: str) -> Refusal:
     if model:
         message = "You must not provide a model parameter for transcription sessions."
     else:
-        message = "This server holds conversations only: it has no transcription sessions."
+        message = (
+            "This stand-in has no transcription sessions. Connect without intent=transcription."
+        )
     return Refusal("invalid_model", message, echo_event_id=False)
 
 
 def model_refusal(model: str, schema: Schema) -> Refusal | None:
+    """Return why OpenAI refuses ``model``; ``None`` if it serves it."""
     if not model:
         message = (
             "You must provide a model parameter, for example "
@@ -138,17 +145,17 @@ def model_refusal(model: str, schema: Schema) -> Refusal | None:
     return Refusal("invalid_model", message, echo_event_id=False)
 
 
-def _admit_azure(dialect: Dialect, hello: Hello) -> str:
-    if is_wrong_key(hello.key):
+def _admit_azure(dialect: Dialect, request: HandshakeRequest) -> str:
+    if is_wrong_key(request.key):
         raise HandshakeRefused(401, "401", "Access denied due to invalid subscription key.")
-    if dialect.flat:
-        if not hello.query.get("api-version"):
+    if dialect.is_flat:
+        if not request.query.get("api-version"):
             raise HandshakeRefused(404, "404", "Resource not found")
-        deployment = hello.query.get("deployment", "")
+        deployment = request.query.get("deployment", "")
     else:
-        if "api-version" in hello.query:
+        if "api-version" in request.query:
             raise HandshakeRefused(401, "401", "api-version is not allowed on the v1 API.")
-        deployment = hello.query.get("model", "")
+        deployment = request.query.get("model", "")
     if not deployment:
         raise HandshakeRefused(404, "DeploymentNotFound", "The API deployment does not exist.")
     if any(word in deployment for word in _NO_SPEECH):

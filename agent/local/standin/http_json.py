@@ -1,4 +1,4 @@
-"""The JSON body of an HTTP request."""
+"""Read the JSON body of an HTTP request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from aiohttp import web
 
 
 async def read_json(request: web.Request) -> Any:
-    """The body as JSON says it, whatever the Content-Type; raises ``ValueError`` for all else:
-    another encoding, NaN and the infinities, half a surrogate pair, or nesting without end."""
+    """Return the body, parsed as JSON regardless of its Content-Type.
+
+    Raises ``ValueError`` for anything but strict JSON: another encoding, NaN or infinity, half a
+    surrogate pair, or nesting too deep to parse.
+    """
     try:
         body = json.loads(await request.read(), parse_constant=_refuse)
         json.dumps(body, ensure_ascii=False).encode()

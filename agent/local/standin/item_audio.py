@@ -1,35 +1,22 @@
-"""The audio of items, kept for ``conversation.item.retrieve``."""
+"""The audio of items, for ``conversation.item.retrieved``."""
 
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.local import g711
 from agent.local.audio import BYTES_PER_SAMPLE, SERVICE_RATE, resample
-from agent.local.standin.audio_deltas import format_of
-
-if TYPE_CHECKING:
-    from agent.local.standin.items import Item
-    from agent.local.standin.session import Session
-
-MAX_KEPT_BYTES = 3 * 2**20
-"""Of callers' audio in a session, 65 seconds; and of an answer in one event."""
+from agent.local.standin.audio_deltas import Format
+from agent.local.standin.conversation import MAX_KEPT_AUDIO_BYTES, Item
 
 
-def keep(session: Session, item: Item, pcm: bytes) -> None:
-    """Keep a caller's audio with its item, and let go of the oldest beyond ``MAX_KEPT_BYTES``."""
-    item.user_pcm = pcm
-    kept = 0
-    for each in reversed(session.conversation.items):
-        kept += len(each.user_pcm)
-        if kept > MAX_KEPT_BYTES:
-            each.user_pcm = b""
+def with_audio(item: Item, input_format: Format) -> dict[str, Any]:
+    """Return the body of ``item`` for ``conversation.item.retrieved``, with the audio that is kept.
 
-
-def with_audio(session: Session, item: Item) -> dict[str, Any]:
-    """The item as ``conversation.item.retrieved`` shows it: the audio that is kept is in it."""
-    audio = _caller_audio(session, item) if item.user_pcm else _answer_audio(item)
+    The caller's audio is encoded in ``input_format``, the assistant's in the format it was sent in.
+    """
+    audio = _caller_audio(item, input_format.law) if item.user_pcm else _answer_audio(item)
     if not audio:
         return item.body
     encoded = base64.b64encode(audio).decode()
@@ -40,8 +27,7 @@ def with_audio(session: Session, item: Item) -> dict[str, Any]:
     return {**item.body, "content": content}
 
 
-def _caller_audio(session: Session, item: Item) -> bytes:
-    law = format_of(session.config["audio"]["input"]).law
+def _caller_audio(item: Item, law: g711.Law | None) -> bytes:
     if law is None:
         return item.user_pcm
     return g711.encode(resample(item.user_pcm, SERVICE_RATE, g711.RATE), law)
@@ -55,4 +41,4 @@ def _answer_audio(item: Item) -> bytes:
     if item.audio_format.law is None:
         size -= size % BYTES_PER_SAMPLE
     sound = sound[:size]
-    return sound if len(sound) <= MAX_KEPT_BYTES else b""
+    return sound if len(sound) <= MAX_KEPT_AUDIO_BYTES else b""

@@ -1,7 +1,7 @@
-"""Which web pages may use the control endpoints, ``/faults`` and ``/sessions``.
+"""Refuse web pages of other origins at the control endpoints, ``/faults`` and ``/sessions``.
 
-A browser lets any page send requests to a server on the user's own machine. The endpoints take no
-key, so a page from elsewhere could read what was said and change the faults.
+A browser lets any page send requests to a server on the user's own machine. The endpoints need no
+key, so a foreign page could read conversations and change the faults.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def control_guard(host: str, allowed: Sequence[str]) -> Middleware:
 
 
 def _is_foreign(request: web.Request, origin: str) -> bool:
-    """Whether a browser says that a page of another origin asks.
+    """Whether the request comes from a page of another origin, by the browser's headers.
 
-    Where it names no origin, as for an image, it still says how far away the page is.
+    For requests without ``Origin``, such as images, ``Sec-Fetch-Site`` still tells.
     """
     if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
         return True
@@ -56,8 +56,10 @@ def _is_foreign(request: web.Request, origin: str) -> bool:
 
 
 def _is_rebound(request: web.Request, host: str) -> bool:
-    """Whether a name that was made to point to loopback is used: its page counts as the same
-    origin. A server that others reach goes by names that it cannot know."""
+    """Whether the ``Host`` is a foreign name for a loopback address (DNS rebinding).
+
+    Only for servers on loopback: a server on another address cannot know its own names.
+    """
     return _is_loopback(host) and not _is_loopback(URL(f"//{request.host}").host or "")
 
 

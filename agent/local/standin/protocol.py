@@ -1,4 +1,4 @@
-"""A client's frame: read, judged by the rules, and handed to the family it belongs to."""
+"""Parse and check a client's frame, and dispatch it to the handler of its event type."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from agent.local.standin import input_audio_buffer, items, responses, session_update
-from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
+from agent.local.standin import (
+    input_audio_events,
+    item_events,
+    response_events,
+    session_events,
+)
+from agent.local.standin.rules import Context, Refusal, check_event, schema_of
 from agent.local.standin.rules.checker import Literal
 from agent.local.standin.session import Session
 
 Handler = Callable[[Session, dict[str, Any]], None]
 
 
-def _not_here(session: Session, event: dict[str, Any]) -> None:
-    """Listed by the service among its events, but not of a conversation over a WebSocket."""
+def _refuse_unavailable(session: Session, event: dict[str, Any]) -> None:
+    """Refuse an event that the service knows, but not in a conversation over a WebSocket."""
     raise Refusal("invalid_event", f"'{event['type']}' is not available in this kind of session.")
 
 
 HANDLERS: dict[str, Handler] = {
-    **session_update.HANDLERS,
-    **input_audio_buffer.HANDLERS,
-    **items.HANDLERS,
-    **responses.HANDLERS,
-    "session.input_audio_buffer.append": _not_here,
-    "output_audio_buffer.clear": _not_here,
+    **session_events.HANDLERS,
+    **input_audio_events.HANDLERS,
+    **item_events.HANDLERS,
+    **response_events.HANDLERS,
+    "session.input_audio_buffer.append": _refuse_unavailable,
+    "output_audio_buffer.clear": _refuse_unavailable,
 }
 
 
 def receive(session: Session, text: str | None) -> Any:
-    """Do what a frame asks for, or answer with an ``error``; the event, as far as it was one.
+    """Handle a frame, or answer it with an ``error``; return the parsed event.
 
-    ``text`` is ``None`` for a binary frame.
+    ``text`` is ``None`` for a binary frame. Return ``None`` if the frame is not JSON.
     """
     event: Any = None
     try:
@@ -42,7 +47,7 @@ def receive(session: Session, text: str | None) -> Any:
                 "Expected a text WebSocket message; binary frames are not supported.",
             )
         event = _parse(text)
-        judge_event(event, schema_of(session.dialect.name), Context(session.model))
+        check_event(event, schema_of(session.dialect.name), Context(session.model))
         HANDLERS[event["type"]](session, event)
     except Refusal as refusal:
         session.emit("error", error=refusal.as_error(event))
@@ -51,11 +56,11 @@ def receive(session: Session, text: str | None) -> Any:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text, parse_float=Literal, parse_constant=_no_number)
+        return json.loads(text, parse_float=Literal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise Refusal("invalid_json", "Invalid event: failed to parse JSON value.") from None
 
 
-def _no_number(name: str) -> None:
-    """NaN and the infinities, which Python would take."""
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and infinity, which are not JSON, but which Python accepts."""
     raise ValueError(name)

@@ -1,4 +1,4 @@
-"""What happened: a file of events for people, and the sessions for tests."""
+"""Records of sessions: their events in a log file, and their state for ``GET /sessions``."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from agent.errors import LocalError
 from agent.local.standin.session import Session
 
 MAX_SHOWN = 120
-"""Letters of base64 audio that a log keeps: its length tells the rest."""
+"""Longest base64 audio, in characters, that the log holds whole."""
 _AUDIO_KEYS = ("audio", "delta")
 KEPT_SESSIONS = 1000
 
 
 @dataclass(slots=True)
-class Seen:
-    """A session as it is told to tests."""
+class SessionRecord:
+    """One session, and the events of both sides counted by type."""
 
     session: Session
     connected_at: float
+    """Unix time in seconds."""
     received: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, Any]] = field(default_factory=list)
@@ -48,12 +49,12 @@ class Seen:
         }
 
 
-class Record:
-    """All sessions of a server, the last thousand of them."""
+class Recorder:
+    """The last ``KEPT_SESSIONS`` sessions of a server."""
 
     def __init__(self, log: Path | None) -> None:
         self._file: TextIO | None = None
-        self.sessions: dict[str, Seen] = {}
+        self.sessions: dict[str, SessionRecord] = {}
         if log is not None:
             try:
                 self._file = log.open("a", encoding="utf-8")
@@ -64,25 +65,25 @@ class Record:
         if self._file is not None:
             self._file.close()
 
-    def opened(self, session: Session, headers: dict[str, str]) -> None:
+    def on_open(self, session: Session, headers: dict[str, str]) -> None:
         hidden = {"authorization", "api-key", "sec-websocket-protocol"}
         shown = {name: "…" if name.lower() in hidden else text for name, text in headers.items()}
-        self.sessions[session.id] = Seen(session, time.time(), headers=shown)
+        self.sessions[session.id] = SessionRecord(session, time.time(), headers=shown)
         while len(self.sessions) > KEPT_SESSIONS:
             self.sessions.pop(next(iter(self.sessions)))
 
-    def ended(self, session: Session) -> None:
+    def on_close(self, session: Session) -> None:
         if session.id in self.sessions:
             self.sessions[session.id].closed = True
 
-    def received(self, session: Session, text: str | None, event: Any) -> None:
-        """A client's frame; ``event`` is what it held, if that could be read."""
+    def on_client_event(self, session: Session, text: str | None, event: Any) -> None:
+        """Record a client's frame; ``event`` is ``None`` if ``text`` is not JSON."""
         kind = event.get("type") if isinstance(event, dict) else None
         self._count(session, "received", str(kind))
         if self._file is not None:
             self._write(session, "client", event if event is not None else {"unreadable": text})
 
-    def sent(self, session: Session, text: str) -> None:
+    def on_server_event(self, session: Session, text: str) -> None:
         kind = _type_of(text)
         self._count(session, "sent", kind)
         if kind == "error" and session.id in self.sessions:
@@ -94,9 +95,9 @@ class Record:
                 self._write(session, "server", {"unreadable": text})
 
     def _count(self, session: Session, side: str, kind: str) -> None:
-        seen = self.sessions.get(session.id)
-        if seen is not None:
-            (seen.received if side == "received" else seen.sent)[kind] += 1
+        record = self.sessions.get(session.id)
+        if record is not None:
+            (record.received if side == "received" else record.sent)[kind] += 1
 
     def _write(self, session: Session, side: str, event: Any) -> None:
         assert self._file is not None
@@ -111,7 +112,7 @@ class Record:
 
 
 def _type_of(text: str) -> str:
-    """The type of one of our own events: it is always the first key."""
+    """Return the type of a server event: its first key. Faults send what has none."""
     head = '{"type": "'
     return text[len(head) : text.index('"', len(head))] if text.startswith(head) else "garbage"
 

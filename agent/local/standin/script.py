@@ -1,4 +1,4 @@
-"""What the stand-in says, from a YAML file.
+"""The script of what the stand-in says, from a YAML file.
 
     language: en-us                # an espeak-ng voice
     greeting: Hello, how can I help?
@@ -16,7 +16,7 @@
     idle: Are you still there?                 # after the session's idle_timeout_ms
     otherwise: Sorry, could you say that again?
 
-A turn that names what it hears answers just that. Turns without ``hear`` are taken in order.
+A turn with ``hear`` answers those phrases only. Turns without ``hear`` are used in order.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Call(BaseModel):
-    """A tool and what it is called with."""
+    """A tool call: the tool's name and its arguments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,25 +44,29 @@ class Call(BaseModel):
 
 
 class Turn(BaseModel):
+    """One answer of the script."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hear: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
     preamble: str = ""
-    """Said in a message item of its own before the reply, in the same response, as the models
-    that reason do. ``after_ms`` then passes between the two."""
+    """A message item of its own before the reply, in the same response, as models that reason
+    send it. ``after_ms`` is then the time between the two."""
     say: str = ""
     call: Call | None = None
     then: str = ""
     after_ms: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _does_something(self) -> Turn:
+    def _check_content(self) -> Turn:
         if not (self.say or self.call):
             raise ValueError("a turn needs `say` or `call`")
         return self
 
 
 class Script(BaseModel):
+    """All that the stand-in says, and to what."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     language: str = "en-us"
@@ -73,22 +77,24 @@ class Script(BaseModel):
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """All that it expects to hear."""
+        """All phrases that the script expects from the caller."""
         return tuple(phrase for turn in self.turns for phrase in turn.hear)
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """All that it can say."""
+        """All sentences that the script may say."""
         said = [line for turn in self.turns for line in (turn.preamble, turn.say, turn.then)]
         return (self.greeting, *filter(None, said), self.idle, self.otherwise)
 
 
 def load_script(path: Path) -> Script:
-    """Read a script; raises ``LocalError`` with the file, the key and what is wrong with it."""
+    """Read a script; raise ``LocalError`` with the file, the key and the error if it is invalid."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LocalError(f"The script {path} cannot be read ({error.strerror}).") from None
+        raise LocalError(
+            f"The script {path} cannot be read ({error.strerror}).", "Give the path of a YAML file."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise LocalError(
             f"The script {path} is not YAML ({' '.join(str(error).split())})."

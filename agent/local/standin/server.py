@@ -1,4 +1,4 @@
-"""The stand-in as a server: its addresses, its connections, its life."""
+"""The HTTP and WebSocket server of the stand-in."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from agent.local.speech_recognition import PhraseRecognizer
 from agent.local.standin.client_secrets import ClientSecrets
 from agent.local.standin.connection import MAX_FRAME_BYTES, Connection
 from agent.local.standin.dialects import DIALECTS, OPENAI_BETA, Dialect
-from agent.local.standin.faults import Fault, Faults, by_name, parse_fault, parse_faults
+from agent.local.standin.faults import Fault, Faults, faults_by_name, parse_fault, parse_faults
 from agent.local.standin.handshake import (
     PROTOCOL,
-    ClosedAfterwards,
+    ClosedAfterAccept,
     HandshakeRefused,
-    Hello,
+    HandshakeRequest,
     admit,
 )
 from agent.local.standin.http_json import read_json
-from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.options import StandInOptions
 from agent.local.standin.origins import control_guard
-from agent.local.standin.recorder import Record
+from agent.local.standin.recorder import Recorder
 from agent.local.standin.rules import schema_of
 from agent.local.standin.session import Session
 from agent.local.standin.session_config import Config
-from agent.local.standin.session_update import adopt
 from agent.local.standin.speech_api import SpeechApi
 
 FAULT_HEADER = "X-Stand-In-Fault"
@@ -43,22 +41,22 @@ class StandIn:
     def __init__(self, options: StandInOptions | None = None) -> None:
         self.options = options or StandInOptions()
         self.port = 0
-        self.faults: dict[str, Fault] = by_name(self.options.faults)
-        """Those of all sessions; may be changed while it runs."""
-        self.record = Record(self.options.log)
+        self.faults: dict[str, Fault] = faults_by_name(self.options.faults)
+        """The faults of all sessions, by name; they may change while the server runs."""
+        self.record = Recorder(self.options.log)
         self._secrets = ClientSecrets()
-        self._ears = PhraseRecognizer() if self.options.recognise else None
+        self._recognizer = PhraseRecognizer() if self.options.recognise else None
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
-        """The base of all its addresses, such as ``http://127.0.0.1:8090``."""
+        """The base URL, such as ``http://127.0.0.1:8090``."""
         scheme = "https" if self.options.tls else "http"
         return f"{scheme}://{self.options.host}:{self.port}"
 
     @property
     def urls(self) -> dict[str, str]:
-        """An address for each open dialect, for a client to connect to."""
+        """A WebSocket URL for each dialect served."""
         base = self.url.replace("http", "ws", 1)
         served = (DIALECTS[name] for name in self.options.dialects)
         return {each.name: f"{base}{each.path}?{each.example}" for each in served}
@@ -73,25 +71,28 @@ class StandIn:
             await site.start()
         except ssl.SSLError as error:
             await self._runner.cleanup()
-            raise LocalError(f"The certificate or its key is not PEM ({error.reason}).") from None
+            raise LocalError(
+                f"The certificate or its key is not PEM ({error.reason}).",
+                "Check the files of --tls-cert and --tls-key.",
+            ) from None
         except OSError as error:
             await self._runner.cleanup()
             raise LocalError(
                 f"The stand-in cannot listen on {self.options.host}:{self.options.port} "
                 f"({error.strerror}).",
-                "Choose another --port, or 0 for a free one; look at the paths of --tls-cert and "
-                "--tls-key, if given.",
+                "Choose another --port, or 0 for a free one, and check the paths of --tls-cert and "
+                "--tls-key.",
             ) from None
         self.port = self._runner.addresses[0][1]
-        if self._ears is not None and self.options.script is not None:
-            self._ears.warm(self.options.script.phrases)
+        if self._recognizer is not None and self.options.script is not None:
+            self._recognizer.warm(self.options.script.phrases)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-        if self._ears is not None:
-            self._ears.close()
+        if self._recognizer is not None:
+            self._recognizer.close()
         self.record.close()
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -107,8 +108,8 @@ class StandIn:
         app = web.Application(client_max_size=2**20, middlewares=[guard])
         served = [DIALECTS[name] for name in self.options.dialects]
         for each in served:
-            if not each.flat:
-                issue = partial(self._secrets.handle, each)
+            if not each.is_flat:
+                issue = partial(self._secrets.issue, each)
                 app.router.add_post(f"{each.path}/client_secrets", issue)
         for path in dict.fromkeys(dialect.path for dialect in served):
             here = [dialect for dialect in served if dialect.path == path]
@@ -121,27 +122,27 @@ class StandIn:
 
     async def _connect(self, served: list[Dialect], request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self.options.connect_ms / 1000)
-        hello = Hello(request.headers, request.query)
-        secret = self._secrets.find(hello.key)
+        handshake = HandshakeRequest(request.headers, request.query)
+        secret = self._secrets.find(handshake.key)
         if secret is not None:
-            hello = secret.hello(hello)
-        beta = OPENAI_BETA in served and (hello.is_beta or len(served) == 1)
+            handshake = secret.apply_to(handshake)
+        beta = OPENAI_BETA in served and (handshake.is_beta or len(served) == 1)
         dialect = OPENAI_BETA if beta else served[0]
         try:
-            asked = request.headers.get(FAULT_HEADER) or request.query.get("fault", "")
-            faults = Faults(self.faults, by_name(parse_faults(asked)))
+            requested = request.headers.get(FAULT_HEADER) or request.query.get("fault", "")
+            faults = Faults(self.faults, faults_by_name(parse_faults(requested)))
         except LocalError as error:
             return web.json_response({"error": {"message": str(error)}}, status=400)
         for status in (401, 503):
             if f"http-{status}" in faults:
                 return web.json_response({"error": {"code": str(status)}}, status=status)
-        refused: ClosedAfterwards | None = None
+        refused: ClosedAfterAccept | None = None
         model = ""
         try:
-            model = admit(dialect, hello, schema_of(dialect.name))
+            model = admit(dialect, handshake, schema_of(dialect.name))
         except HandshakeRefused as refusal:
             return web.json_response(refusal.body, status=refusal.status)
-        except ClosedAfterwards as refusal:
+        except ClosedAfterAccept as refusal:
             refused = refusal
         settings = secret.settings if secret is not None else {}
         return await self._serve(request, dialect, model, faults, refused, settings)
@@ -152,7 +153,7 @@ class StandIn:
         dialect: Dialect,
         model: str,
         faults: Faults,
-        refused: ClosedAfterwards | None,
+        refused: ClosedAfterAccept | None,
         settings: Config,
     ) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
@@ -165,57 +166,56 @@ class StandIn:
             dialect=dialect,
             model=model,
             options=self.options,
-            ears=self._ears,
+            recognizer=self._recognizer,
             faults=faults,
-            outbox=connection.put,
+            outbox=connection.send,
             hang_up=connection.hang_up,
         )
-        adopt(session, settings)
-        session.buffer = InputBuffer(session)
-        self.record.opened(session, dict(request.headers))
+        session.apply(settings)
+        self.record.on_open(session, dict(request.headers))
         if refused is not None:
             session.emit("error", error=refused.refusal.as_error(None))
             connection.hang_up(refused.code, refused.reason)
         else:
             session.emit("session.created", session=session.config)
-            _arm(session, connection)
+            _schedule_faults(session, connection)
         try:
             await connection.run()
         finally:
-            self.record.ended(session)
+            self.record.on_close(session)
         return socket
 
     async def _sessions(self, _: web.Request) -> web.Response:
-        shown = [seen.as_dict() for seen in self.record.sessions.values()]
+        shown = [record.as_dict() for record in self.record.sessions.values()]
         return web.json_response(shown, dumps=partial(json.dumps, default=str))
 
     async def _show_faults(self, _: web.Request) -> web.Response:
         return web.json_response({"faults": [str(fault) for fault in self.faults.values()]})
 
     async def _set_faults(self, request: web.Request) -> web.Response:
-        """``{"faults": ["stall", "slow-first-audio=2000"]}``: these, and no others."""
+        """Replace the faults of the server: ``{"faults": ["stall", "slow-first-audio=2000"]}``."""
         try:
-            asked: Any = (await read_json(request))["faults"]
-            faults = [parse_fault(text) for text in asked]
+            requested: Any = (await read_json(request))["faults"]
+            faults = [parse_fault(text) for text in requested]
         except (ValueError, KeyError, TypeError, AttributeError):
             message = 'Send {"faults": ["NAME", "NAME=ARG"]}.'
             return web.json_response({"error": {"message": message}}, status=400)
         except LocalError as error:
             return web.json_response({"error": {"message": str(error)}}, status=400)
-        # The same dictionary, which the sessions that run hold too.
+        # Change the dictionary in place: running sessions refer to it.
         self.faults.clear()
-        self.faults.update(by_name(faults))
+        self.faults.update(faults_by_name(faults))
         return await self._show_faults(request)
 
 
-def _arm(session: Session, connection: Connection) -> None:
-    """What ends a connection after a time."""
+def _schedule_faults(session: Session, connection: Connection) -> None:
+    """Schedule the faults that end a connection after a time, and its expiry."""
     loop = asyncio.get_running_loop()
-    close, dead = session.fault("close-after-accept"), session.fault("half-open")
+    close, unresponsive = session.fault("close-after-accept"), session.fault("half-open")
     if close is not None:
         loop.call_later(close.amount / 1000, connection.hang_up, 1001, "")
-    if dead is not None:
-        loop.call_later(dead.amount / 1000, connection.play_dead)
+    if unresponsive is not None:
+        loop.call_later(unresponsive.amount / 1000, connection.stop_responding)
     session.spawn(_expire(session, session.seconds))
 
 

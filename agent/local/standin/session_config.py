@@ -1,4 +1,4 @@
-"""What a session is set to, always in the GA spelling inside the stand-in."""
+"""The settings of a session, inside the stand-in always in the GA spelling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 SESSION_SECONDS = 60 * 60
-"""The service ends a session after 60 minutes and says so in ``expires_at``."""
+"""The service ends a session after 60 minutes and shows when in ``expires_at``."""
 
 DEFAULT_INSTRUCTIONS = "You are a helpful assistant. Answer briefly, in the caller's language."
 
@@ -33,8 +33,7 @@ Config = dict[str, Any]
 def default_config(
     session_id: str, model: str, *, flat: bool, seconds: float = SESSION_SECONDS
 ) -> Config:
-    """What ``session.created`` shows before the client has said anything. The session may last
-    ``seconds``."""
+    """Return the settings in ``session.created``. The session expires after ``seconds``."""
     config: Config = {
         "object": "realtime.session",
         "type": "realtime",
@@ -70,9 +69,9 @@ def default_config(
 
 
 def merged(config: Config, update: Config) -> Config:
-    """``config`` after ``update``: what is left out keeps its value.
+    """Return ``config`` changed by ``update``; keys that ``update`` omits keep their value.
 
-    Turn detection is filled up with the defaults of its type; other objects replace whole.
+    Omitted keys of turn detection get the defaults of its type; other objects are replaced whole.
     """
     result = copy.deepcopy(config)
     for key, value in update.items():

@@ -1,4 +1,4 @@
-"""What a response is billed for, counted as the service counts."""
+"""Token counts of a response, by the service's rules."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from agent.local.standin.items import Conversation, Item
+from agent.local.standin.conversation import Conversation, Item
 
 INPUT_AUDIO_TOKENS_PER_SECOND = 10
 OUTPUT_AUDIO_TOKENS_PER_SECOND = 20
 LETTERS_PER_TOKEN = 4
-"""A rule of thumb for English: the stand-in has no tokenizer."""
+"""An estimate for English: the stand-in has no tokenizer."""
 
 
 def text_tokens(text: str | None) -> int:
@@ -19,41 +19,48 @@ def text_tokens(text: str | None) -> int:
 
 
 def item_tokens(item: Item) -> tuple[int, int]:
-    """Text and audio tokens of ``item`` as input."""
+    """Return the text tokens and the audio tokens of ``item`` as input."""
     if item.body.get("role") == "assistant" and item.audio_ms:
         return 0, math.ceil(item.audio_ms / 1000 * OUTPUT_AUDIO_TOKENS_PER_SECOND)
     if item.user_audio_seconds:
         return 0, math.ceil(item.user_audio_seconds * INPUT_AUDIO_TOKENS_PER_SECOND)
-    texts = (item.words, item.body.get("arguments"), item.body.get("output"))
+    texts = (item.text, item.body.get("arguments"), item.body.get("output"))
     return sum(text_tokens(text) for text in texts), 0
 
 
 @dataclass(slots=True)
-class Spent:
-    """What a response has put out so far, and what it may."""
+class OutputUsage:
+    """What a response has output so far, and its limit."""
 
     limit: int | str
     """``max_output_tokens``: a number, or ``"inf"``."""
     audio_ms: float = 0.0
-    text: int = 0
+    text_tokens: int = 0
 
-    def take(self, *, audio_ms: float = 0.0, text: int = 0) -> None:
+    def add(self, *, audio_ms: float = 0.0, text_tokens: int = 0) -> None:
         self.audio_ms += audio_ms
-        self.text += text
+        self.text_tokens += text_tokens
 
     @property
-    def audio(self) -> int:
+    def audio_tokens(self) -> int:
         return math.ceil(self.audio_ms / 1000 * OUTPUT_AUDIO_TOKENS_PER_SECOND)
 
     @property
-    def exhausted(self) -> bool:
-        return isinstance(self.limit, int) and self.text + self.audio >= self.limit
+    def total_tokens(self) -> int:
+        return self.text_tokens + self.audio_tokens
+
+    @property
+    def is_exhausted(self) -> bool:
+        return isinstance(self.limit, int) and self.total_tokens >= self.limit
 
 
 def response_usage(
-    conversation: Conversation, read_before: set[str], instructions: str, spent: Spent
+    conversation: Conversation, read_before: set[str], instructions: str, output: OutputUsage
 ) -> dict[str, Any]:
-    """The ``usage`` object: input is the whole conversation, cached what was read before."""
+    """Return the ``usage`` object of a response.
+
+    The input is the whole conversation; the items in ``read_before`` count as cached.
+    """
     text = text_tokens(instructions)
     cached_text = text if read_before else 0
     audio = cached_audio = 0
@@ -63,9 +70,9 @@ def response_usage(
         if item.id in read_before:
             cached_text, cached_audio = cached_text + item_text, cached_audio + item_audio
     return {
-        "total_tokens": text + audio + spent.text + spent.audio,
+        "total_tokens": text + audio + output.total_tokens,
         "input_tokens": text + audio,
-        "output_tokens": spent.text + spent.audio,
+        "output_tokens": output.total_tokens,
         "input_token_details": {
             "text_tokens": text,
             "audio_tokens": audio,
@@ -77,5 +84,8 @@ def response_usage(
                 "image_tokens": 0,
             },
         },
-        "output_token_details": {"text_tokens": spent.text, "audio_tokens": spent.audio},
+        "output_token_details": {
+            "text_tokens": output.text_tokens,
+            "audio_tokens": output.audio_tokens,
+        },
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent.local.standin.answers import Heard, ScriptedAnswers, answers_for, forced_call
+from agent.local.standin.answers import ScriptedAnswers, TurnInput, answers_for, forced_call
 from agent.local.standin.conversation_states import find_states
 from agent.local.standin.script import Call, Script, Turn
 
@@ -24,45 +24,45 @@ SCRIPT = Script(
 )
 
 
-def said(mind: ScriptedAnswers, *words: str | None) -> str:
-    return mind.answer(Heard(words)).say
+def said(answers: ScriptedAnswers, *words: str | None) -> str:
+    return answers.answer(TurnInput(words)).say
 
 
 def test_the_first_line_is_the_greeting() -> None:
-    mind = ScriptedAnswers(SCRIPT)
-    assert said(mind) == "Hello."
-    assert said(mind) == "Pardon?"
+    answers = ScriptedAnswers(SCRIPT)
+    assert said(answers) == "Hello."
+    assert said(answers) == "Pardon?"
 
 
-def test_what_is_heard_chooses_the_turn_and_the_rest_go_in_order() -> None:
-    mind = ScriptedAnswers(SCRIPT)
-    assert said(mind, "Yes, please.") == "Good."
-    assert said(mind, None) == "One."
-    assert said(mind, "something else") == "Two."
-    assert said(mind, "something else") == "Pardon?"
-    assert said(mind, "yes") == "Good."
+def test_script_matches_phrases_and_takes_other_turns_in_order() -> None:
+    answers = ScriptedAnswers(SCRIPT)
+    assert said(answers, "Yes, please.") == "Good."
+    assert said(answers, None) == "One."
+    assert said(answers, "something else") == "Two."
+    assert said(answers, "something else") == "Pardon?"
+    assert said(answers, "yes") == "Good."
 
 
-def test_the_last_words_count_most() -> None:
+def test_last_utterance_takes_precedence() -> None:
     assert said(ScriptedAnswers(SCRIPT), "book it", "yes") == "Good."
 
 
 def test_without_recognition_all_turns_go_in_order() -> None:
-    mind = ScriptedAnswers(SCRIPT, recognises=False)
-    assert [said(mind, None) for _ in range(5)] == ["Good.", "One.", "Two.", "Wait.", "Pardon?"]
+    answers = ScriptedAnswers(SCRIPT, recognises=False)
+    assert [said(answers, None) for _ in range(5)] == ["Good.", "One.", "Two.", "Wait.", "Pardon?"]
 
 
 def test_a_tool_is_called_and_its_answer_followed() -> None:
-    mind = ScriptedAnswers(SCRIPT)
-    answer = mind.answer(Heard(["book it"]))
+    answers = ScriptedAnswers(SCRIPT)
+    answer = answers.answer(TurnInput(["book it"]))
     (call,) = answer.calls
     assert (answer.say, call.name, json.loads(call.arguments)) == ("Wait.", "book", {"n": 2})
-    assert mind.answer(Heard(tool_outputs={call.call_id: "{}"})).say == "Done."
-    assert mind.answer(Heard(tool_outputs={"call_other": "It rains."})).say == "It rains."
+    assert answers.answer(TurnInput(tool_outputs={call.call_id: "{}"})).say == "Done."
+    assert answers.answer(TurnInput(tool_outputs={"call_other": "It rains."})).say == "It rains."
 
 
-def test_after_silence() -> None:
-    assert ScriptedAnswers(SCRIPT).answer(Heard(idle=True)).say == "Still there?"
+def test_idle_turn_gives_the_idle_line() -> None:
+    assert ScriptedAnswers(SCRIPT).answer(TurnInput(is_idle=True)).say == "Still there?"
 
 
 PROMPT = """# Who you are
@@ -88,14 +88,14 @@ Speak slowly.
 
 
 def test_states_are_followed_by_their_keywords() -> None:
-    mind = answers_for(None, PROMPT, recognises=True)
-    assert mind.answer(Heard()).say == "Welcome to the bank."
-    assert mind.phrases == ("card", "opening", "hours")
-    assert mind.answer(Heard(["what are your opening hours"])).say == "Nine to five."
-    assert mind.answer(Heard(["hmm"])).say == "Nine to five."
-    assert mind.answer(Heard(["my card is lost"])).say == "Which card is it?"
-    assert mind.answer(Heard([None])).say == "Goodbye."
-    assert mind.answer(Heard(["anything"])).say == "Goodbye."
+    answers = answers_for(None, PROMPT, recognises=True)
+    assert answers.answer(TurnInput()).say == "Welcome to the bank."
+    assert answers.phrases == ("card", "opening", "hours")
+    assert answers.answer(TurnInput(["what are your opening hours"])).say == "Nine to five."
+    assert answers.answer(TurnInput(["hmm"])).say == "Nine to five."
+    assert answers.answer(TurnInput(["my card is lost"])).say == "Which card is it?"
+    assert answers.answer(TurnInput([None])).say == "Goodbye."
+    assert answers.answer(TurnInput(["anything"])).say == "Goodbye."
 
 
 def test_a_script_goes_before_states() -> None:

@@ -31,7 +31,7 @@ async def items(client: RawClient, server: StandIn) -> list[str]:
     return [str(each.id) for each in server.record.sessions[session].session.conversation]
 
 
-async def test_items_stand_where_they_are_put(server: StandIn) -> None:
+async def test_created_items_follow_previous_item_id(server: StandIn) -> None:
     async with connected(server) as client:
         for name, after in (("b", None), ("a", "root"), ("d", None), ("c", "b")):
             where = {"previous_item_id": after} if after else {}
@@ -98,7 +98,7 @@ async def test_items_stand_where_they_are_put(server: StandIn) -> None:
         ),
     ],
 )
-async def test_what_the_state_forbids(
+async def test_conversation_state_refuses_events(
     server: StandIn, event: Event, code: str, message: str
 ) -> None:
     async with connected(server) as client:
@@ -136,17 +136,17 @@ async def test_a_tool_that_is_demanded(server: StandIn) -> None:
         assert (call["type"], call["name"], call["arguments"]) == ("function_call", "hang_up", "{}")
 
 
-async def test_a_response_beside_the_conversation(server: StandIn) -> None:
+async def test_out_of_band_response_stays_out_of_the_conversation(server: StandIn) -> None:
     async with connected(server) as client:
         await client.send("response.create")
         await client.until("response.created")
-        beside = {
+        out_of_band = {
             "conversation": "none",
             "output_modalities": ["text"],
             "input": [typed("no thank you")],
             "metadata": {"topic": "x"},
         }
-        await client.send("response.create", response=beside)
+        await client.send("response.create", response=out_of_band)
         done = [(await client.until("response.done"))["response"] for _ in range(2)]
         by_metadata = {str(each["metadata"]): each for each in done}
         other = by_metadata["{'topic': 'x'}"]
@@ -210,7 +210,7 @@ async def test_audio_as_an_item(server: StandIn) -> None:
         assert done["output"][0]["content"][0]["transcript"] == "From nine to five."
 
 
-async def test_silence_is_asked_about(server: StandIn) -> None:
+async def test_idle_timeout_starts_a_response(server: StandIn) -> None:
     detection = {"type": "server_vad", "idle_timeout_ms": 5000}
     async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
         await client.send("response.create")
@@ -222,7 +222,7 @@ async def test_silence_is_asked_about(server: StandIn) -> None:
         assert done["output"][0]["content"][0]["transcript"] == "Are you still there?"
 
 
-async def test_create_response_off_only_tells(server: StandIn) -> None:
+async def test_create_response_off_sends_events_only(server: StandIn) -> None:
     detection = {"type": "server_vad", "create_response": False}
     async with connected(server, audio={"input": {"turn_detection": detection}}) as client:
         await client.say("no thank you")
@@ -258,7 +258,7 @@ async def test_semantic_vad_waits_by_eagerness(
         assert stopped - speech_end == pytest.approx(wait_ms, abs=150)
 
 
-async def test_the_voice_is_fixed_once_it_has_been_heard(server: StandIn) -> None:
+async def test_voice_change_after_audio_is_refused(server: StandIn) -> None:
     async with connected(server, audio={"output": {"voice": "cedar"}}) as client:
         await client.send("response.create")
         await client.until("response.done")
@@ -473,9 +473,11 @@ async def test_retrieved_item_carries_its_audio(server: StandIn, law: g711.Law |
         await client.send("input_audio_buffer.append", audio=piece)
         await client.send("input_audio_buffer.commit")
         said = await retrieved(client, (await client.until("conversation.item.done"))["item"]["id"])
-        heard = plain(base64.b64decode(said["audio"]))
-        assert is_speech(heard)
-        assert seconds_of(heard, rate) == pytest.approx(seconds_of(pcm, SERVICE_RATE), abs=0.1)
+        retrieved_pcm = plain(base64.b64decode(said["audio"]))
+        assert is_speech(retrieved_pcm)
+        assert seconds_of(retrieved_pcm, rate) == pytest.approx(
+            seconds_of(pcm, SERVICE_RATE), abs=0.1
+        )
         await client.send("response.create")
         (answer,) = (await client.until("response.done"))["response"]["output"]
         deltas = [e["delta"] for e in client.events if e["type"] == "response.output_audio.delta"]
@@ -487,7 +489,7 @@ async def test_retrieved_item_carries_its_audio(server: StandIn, law: g711.Law |
         assert seconds_of(cut, rate) == pytest.approx(0.3, abs=0.01)
 
 
-async def test_audio_of_old_items_is_let_go(server: StandIn) -> None:
+async def test_audio_of_old_items_is_dropped(server: StandIn) -> None:
     async with connected(server, audio=OFF) as client:
         ids = []
         for _ in range(2):

@@ -110,7 +110,7 @@ async def test_rate_limit(server: StandIn) -> None:
 @pytest.mark.parametrize(
     ("fault", "second"), [("server-error", "completed"), ("server-error=sticky", "failed")]
 )
-async def test_server_error_once_or_for_good(server: StandIn, fault: str, second: str) -> None:
+async def test_server_error_once_or_sticky(server: StandIn, fault: str, second: str) -> None:
     async with connected(server, fault=fault) as client:
         assert (await ended(client))["status"] == "failed"
         assert (await ended(client))["status"] == second
@@ -247,21 +247,21 @@ async def test_every_fault_has_a_test() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("nonsense", "There is no fault 'nonsense'."),
         ("stall=3", "'stall' takes no argument, but got '3'."),
-        ("expire=soon", "'expire' takes a number of seconds, not 'soon'."),
-        ("expire=-1", "'expire' takes a number of seconds, not '-1'."),
+        ("expire=soon", "'expire' takes a number of seconds, at least 0, not 'soon'."),
+        ("expire=-1", "'expire' takes a number of seconds, at least 0, not '-1'."),
         ("server-error=twice", "'server-error' takes once or sticky, not 'twice'."),
     ],
 )
-async def test_what_is_no_fault_is_told(text: str, told: str) -> None:
-    with pytest.raises(LocalError, match=told):
+async def test_parse_fault_refuses_invalid_text(text: str, message: str) -> None:
+    with pytest.raises(LocalError, match=message):
         parse_fault(text)
 
 
-async def test_faults_are_read() -> None:
+async def test_parse_faults_splits_at_commas() -> None:
     assert parse_faults("stall, expire=5,slow-first-audio") == (
         Fault("stall"),
         Fault("expire", 5.0),
@@ -270,7 +270,7 @@ async def test_faults_are_read() -> None:
     assert str(parse_fault("server-error=sticky")) == "server-error=sticky"
 
 
-async def test_they_are_listed_with_the_threads_that_report_them() -> None:
+async def test_faults_option_lists_faults_with_their_reports() -> None:
     table = await run("realtime", "--faults")
     assert all(name in table.out for name in KINDS)
     assert "https://github.com/livekit/agents/issues/6009" in table.out
@@ -278,7 +278,7 @@ async def test_they_are_listed_with_the_threads_that_report_them() -> None:
     assert {row["name"] for row in rows} == set(KINDS)
 
 
-async def test_a_dead_session_costs_the_server_nothing(server: StandIn) -> None:
+async def test_half_open_session_does_not_affect_others(server: StandIn) -> None:
     async with connected(server, fault="half-open"), connected(server) as other:
         await other.append(silence(0.1, SERVICE_RATE))
         await ended(other)

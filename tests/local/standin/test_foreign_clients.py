@@ -49,16 +49,16 @@ async def test_the_openai_package_speaks_and_is_answered(client: openai.AsyncOpe
             }
         )
         await connection.input_audio_buffer.append(audio=base64.b64encode(question()).decode())
-        sound, heard = b"", ""
+        sound, transcript = b"", ""
         async for event in connection:
             assert event.type != "error", event
             if event.type == "response.output_audio.delta":
                 sound += base64.b64decode(event.delta)
             elif event.type == "conversation.item.input_audio_transcription.completed":
-                heard = event.transcript
+                transcript = event.transcript
             elif event.type == "response.done":
                 break
-        assert heard == QUESTION
+        assert transcript == QUESTION
         assert is_speech(sound)
 
 

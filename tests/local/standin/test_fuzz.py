@@ -22,7 +22,6 @@ from pydantic import TypeAdapter, ValidationError
 from agent.local.standin import StandInOptions
 from agent.local.standin.dialects import OPENAI_GA
 from agent.local.standin.faults import Faults, parse_fault
-from agent.local.standin.input_audio_buffer import InputBuffer
 from agent.local.standin.protocol import receive
 from agent.local.standin.rules.schema import FACTS
 from agent.local.standin.session import Session
@@ -197,7 +196,7 @@ STRICTER: list[tuple[str, str, str]] = [
     ),
     ("invalid_value", r"content_index", "the service's items have one part of content"),
     ("invalid_value", r"session\.output_modalities", "['text'] or ['audio'], not any list"),
-    ("invalid_value", r"session\.tracing", "once only: what the session has been told before"),
+    ("invalid_value", r"session\.tracing", "once only: what the session was set to before"),
 ]
 # What the package's types refuse and the stand-in takes: the type, the types' place, and why.
 LAXER: list[tuple[str, str, str]] = [
@@ -338,12 +337,11 @@ class StandIn:
             dialect=OPENAI_GA,
             model="gpt-realtime",
             options=StandInOptions(recognise=False),
-            ears=None,
+            recognizer=None,
             faults=Faults({"stall": parse_fault("stall")}),  # no replies: events only
             outbox=self._sent.append,
             hang_up=lambda *_: None,
         )
-        self._session.buffer = InputBuffer(self._session)
 
     def error(self, event: Event) -> Event | None:
         """The ``error`` that answers ``event``; ``None`` where it is taken."""

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from agent.local.standin import StandIn, StandInOptions
-from agent.local.standin.handshake import Hello
+from agent.local.standin.handshake import HandshakeRequest
 from tests.kit.realtime_client import HEADERS, connected, connecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,7 +29,9 @@ PREVIEW = "api-version=2025-04-01-preview&deployment=speech"
         ("openai_beta", "model=gpt-4o-realtime-preview", {**BEARER, "OpenAI-Beta": "realtime=v1"}),
     ],
 )
-async def test_who_may(server: StandIn, dialect: str, query: str, headers: dict[str, str]) -> None:
+async def test_handshake_opens_a_session_with_its_defaults(
+    server: StandIn, dialect: str, query: str, headers: dict[str, str]
+) -> None:
     async with connecting(server, dialect, query=query, headers=headers) as client:
         created = await client.until("session.created")
         flat = dialect in {"openai_beta", "azure_preview"}
@@ -52,7 +54,9 @@ async def test_browsers_put_the_key_into_the_protocol(server: StandIn) -> None:
     ):
         assert (await socket.receive_json())["type"] == "session.created"
         assert socket.protocol == "realtime"
-    assert Hello({"Sec-WebSocket-Protocol": "realtime, openai-beta.realtime-v1"}, {}).is_beta
+    assert HandshakeRequest(
+        {"Sec-WebSocket-Protocol": "realtime, openai-beta.realtime-v1"}, {}
+    ).is_beta
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ async def test_paths_of_dialects_that_are_not_served() -> None:
                     assert answer.status == 404
 
 
-async def test_a_slow_connection() -> None:
+async def test_connect_ms_delays_the_handshake() -> None:
     async with StandIn(StandInOptions(connect_ms=300)) as server:
         began = time.monotonic()
         async with connected(server):

@@ -55,7 +55,7 @@ async def test_the_largest_append_is_taken(server: StandIn) -> None:
         assert (await client.error())["param"] == "audio"
 
 
-async def test_a_flood_slows_nobody_else(server: StandIn) -> None:
+async def test_flood_of_one_client_does_not_slow_others(server: StandIn) -> None:
     flood = json.dumps({"type": "input_audio_buffer.clear"})
     async with aiohttp.ClientSession() as http:
         url = server.urls["openai_ga"]
@@ -77,7 +77,7 @@ async def test_a_flood_slows_nobody_else(server: StandIn) -> None:
             draining.cancel()
 
 
-async def test_who_does_not_read_is_cut_off(server: StandIn) -> None:
+async def test_client_that_never_reads_loses_its_session(server: StandIn) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(
         b"GET /v1/realtime?model=gpt-realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"

@@ -1,4 +1,4 @@
-"""Scripts: what is said when, and what a wrong file is told."""
+"""Scripts: what is said when, and the messages for invalid files."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def test_the_demos_script() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("turns: [{hear: x}]", "wrong at turns.0: Value error, a turn needs `say` or `call`"),
         ("greetings: hi", "wrong at greetings: Extra inputs are not permitted"),
@@ -24,12 +24,12 @@ def test_the_demos_script() -> None:
         ("a: [", "is not YAML"),
     ],
 )
-def test_a_wrong_script_says_where(text: str, told: str, tmp_path: Path) -> None:
+def test_a_wrong_script_says_where(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "script.yaml"
     path.write_text(text)
     with pytest.raises(LocalError) as caught:
         load_script(path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

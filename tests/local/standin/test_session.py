@@ -27,7 +27,7 @@ def sound(client: RawClient, kind: str = "response.output_audio.delta") -> bytes
     return b"".join(base64.b64decode(delta) for delta in deltas)
 
 
-async def test_it_greets_aloud(server: StandIn) -> None:
+async def test_first_response_speaks_the_greeting(server: StandIn) -> None:
     async with connected(server) as client:
         await client.send("response.create")
         assert await said(client) == "Hello there."
@@ -36,15 +36,15 @@ async def test_it_greets_aloud(server: StandIn) -> None:
         assert 0.5 < seconds_of(pcm, SERVICE_RATE) < 2
 
 
-async def test_it_answers_what_it_hears(server: StandIn) -> None:
+async def test_recognized_turn_is_answered_by_the_script(server: StandIn) -> None:
     async with connected(server) as client:
         detection = {"type": "server_vad", "silence_duration_ms": 500}
         audio = {"input": {"turn_detection": detection, "transcription": {"model": "w"}}}
         await client.send("session.update", session={"type": "realtime", "audio": audio})
         await client.say("what are your opening hours")
         assert await said(client) == "From nine to five."
-        heard = "conversation.item.input_audio_transcription.completed"
-        (transcript,) = [event for event in client.events if event["type"] == heard]
+        completed = "conversation.item.input_audio_transcription.completed"
+        (transcript,) = [event for event in client.events if event["type"] == completed]
         assert transcript["transcript"] == "what are your opening hours"
         order = [name for name in client.types() if name.startswith("input_audio_buffer")]
         assert order == [
@@ -88,7 +88,7 @@ async def test_turn_detection_off_waits_for_commit_and_create(server: StandIn) -
         assert await said(client) == "Goodbye then."
 
 
-async def test_typed_words_are_understood(server: StandIn) -> None:
+async def test_typed_text_is_answered_by_the_script(server: StandIn) -> None:
     async with connected(server) as client:
         content = [{"type": "input_text", "text": "No, thank you!"}]
         item = {"type": "message", "role": "user", "content": content}
@@ -165,7 +165,7 @@ async def test_usage_counts_what_was_read_before_as_cached(server: StandIn) -> N
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_it_refuses_with_the_services_sentences(server: StandIn, dialect: str) -> None:
+async def test_refusals_have_the_recorded_messages(server: StandIn, dialect: str) -> None:
     async with connected(server, dialect) as client:
         await client.send("session.update", event_id="e1", session={"temperature": 0})
         error = (await client.until("error"))["error"]

@@ -63,7 +63,7 @@ async def test_speed(client: openai.AsyncOpenAI) -> None:
     assert lengths[1] < 0.65 * lengths[0]
 
 
-async def test_what_it_refuses(client: openai.AsyncOpenAI) -> None:
+async def test_speech_api_refuses_invalid_requests(client: openai.AsyncOpenAI) -> None:
     for wrong, code in (
         ({"speed": 9}, "decimal_above_max_value"),
         ({"input": "x" * 4097}, "string_above_max_length"),

@@ -1,4 +1,4 @@
-"""When events come: transcripts beside answers, and a service that is far away."""
+"""The timing of events: transcripts relative to responses, and latency."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ async def test_d5_the_next_connection_is_told_all_that_was_said_heard_or_not() -
         second = list(stand_in.record.sessions.values())[-1]
         await until(lambda: list(second.session.conversation))
         (again,) = second.session.conversation
-        assert again.words == SCRIPT.greeting
+        assert again.text == SCRIPT.greeting
 
 
 async def test_d19_nobody_is_told_that_the_caller_has_stopped_speaking() -> None:

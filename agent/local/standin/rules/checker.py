@@ -1,4 +1,4 @@
-"""Holds an event against the schema, place by place, until something is wrong."""
+"""Check a client event against the schema, and find the first rule that it breaks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from agent.local.standin.rules.refusals import Refusal
 from agent.local.standin.rules.schema import Node, Schema
 
 MAX_DECIMAL_PLACES = 16
-"""Of any number: the facts' section 0 says so of floats as such."""
+"""The limit for every number, from the recorded facts."""
 
 _CONDITION = re.compile(r"type (?:==|in) \(?([^)]+)\)?")
 
 
 class Literal(float):
-    """A decimal number that remembers how it was written: its places are counted."""
+    """A number that keeps its text, so that its decimal places can be counted."""
 
     text: str
 
@@ -37,14 +37,14 @@ class Literal(float):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a rule may depend on besides the event."""
+    """What a rule may depend on other than the event."""
 
     model: str
-    """The session's model; the one behind the deployment, on Azure."""
+    """The session's model; on Azure, the model of the deployment."""
 
 
-def judge_event(event: Any, schema: Schema, context: Context) -> None:
-    """Raises the ``Refusal`` of the first rule that ``event`` breaks."""
+def check_event(event: Any, schema: Schema, context: Context) -> None:
+    """Raise the ``Refusal`` of the first rule that ``event`` breaks."""
     if not isinstance(event, dict) or "type" not in event:
         raise Refusal("invalid_event", "The 'type' field is missing.")
     kind = event["type"]
@@ -52,16 +52,16 @@ def judge_event(event: Any, schema: Schema, context: Context) -> None:
         raise refusals.wrong_type("type", "a string", kind)
     if kind not in schema.event_types:
         raise refusals.not_supported("type", kind, schema.event_types)
-    for broken in _Judge(schema, context).judge(schema.events[kind], event, ""):
+    for broken in _EventChecker(schema, context).check(schema.events[kind], event, ""):
         raise broken
 
 
-class _Judge:
+class _EventChecker:
     def __init__(self, schema: Schema, context: Context) -> None:
         self._schema = schema
         self._context = context
 
-    def judge(self, node: Node, value: Any, param: str) -> Iterator[Refusal]:
+    def check(self, node: Node, value: Any, param: str) -> Iterator[Refusal]:
         row = node.row
         if row.get("forbidden"):
             yield refusals.unknown_parameter(param)
@@ -136,7 +136,7 @@ class _Judge:
                 yield refusals.modalities(param, value, row["allowed_values"])
             return
         for index, item in enumerate(value):
-            yield from self.judge(node.items or Node(), item, f"{param}[{index}]")
+            yield from self.check(node.items or Node(), item, f"{param}[{index}]")
 
     def _object(self, node: Node, value: dict[str, Any], param: str) -> Iterator[Refusal]:
         row = node.row
@@ -154,15 +154,17 @@ class _Judge:
             if not _allowed(node, key, kind) or (child and _forbidden_here(child, kind)):
                 yield refusals.unknown_parameter(place)
             elif child is not None:
-                yield from self._gate(child, place, value)
-                yield from self.judge(_for_role(child, _text(value.get("role"))), part, place)
+                yield from self._check_availability(child, place, value)
+                yield from self.check(_for_role(child, _text(value.get("role"))), part, place)
         for key, child in keys.items():
             needed = child.row.get("required") or _holds(child.row.get("required_when"), kind)
             if needed and key not in value and _allowed(node, key, kind):
                 yield refusals.missing_parameter(f"{param}.{key}" if param else key)
 
-    def _gate(self, child: Node, place: str, siblings: dict[str, Any]) -> Iterator[Refusal]:
-        """What only some models have, and what excludes another key."""
+    def _check_availability(
+        self, child: Node, place: str, siblings: dict[str, Any]
+    ) -> Iterator[Refusal]:
+        """Check keys that only some models support, and keys that exclude another."""
         row = child.row
         transcribes = "transcription" in place.split(".")
         model = _text(siblings.get("model")) if transcribes else self._context.model
@@ -178,7 +180,7 @@ class _Judge:
 
 
 def _variant(node: Node, value: dict[str, Any]) -> Node:
-    """The node for this kind of item, with what all kinds have."""
+    """Return the node for this type of item, merged with what all types share."""
     special = node.variants.get(_text(value.get("type")) or "")
     if special is None:
         return node
@@ -187,12 +189,12 @@ def _variant(node: Node, value: dict[str, Any]) -> Node:
 
 
 def _text(value: Any) -> str | None:
-    """What tells one kind of object from another; a value that is no string tells nothing."""
+    """Return ``value`` if it is a string, which identifies a type or role; ``None`` if not."""
     return value if isinstance(value, str) else None
 
 
 def _for_role(node: Node, role: str | None) -> Node:
-    """A list of content as it may be in a message of this role."""
+    """Return the node of a content list, narrowed to what this role may hold."""
     kind = node.items.keys.get("type", Node()) if node.items else Node()
     by_role = kind.row.get("by_role")
     if not by_role or role not in by_role:
@@ -204,7 +206,7 @@ def _for_role(node: Node, role: str | None) -> Node:
 
 
 def _allowed(node: Node, key: str, kind: str | None) -> bool:
-    if not node.closed:
+    if not node.is_closed:
         return True
     by_type = node.row.get("allowed_keys_by_type")
     if by_type is None:
@@ -266,7 +268,7 @@ _WORDS = {
 
 
 def _expected(node: Node) -> str:
-    """``an object``, or ``one of 'inf' or integer`` where there is a choice."""
+    """Return the expected type: ``an object``, or for several ``one of 'inf' or integer``."""
     enum = node.row.get("enum")
     if enum and node.types in {("string",), ("string", "null")}:
         return (

@@ -1,4 +1,4 @@
-"""How the stand-in says no: the service's ``error`` event, in the service's sentences."""
+"""The ``error`` events of the service, with its recorded messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A client event that breaks a rule. It changes nothing and closes nothing."""
+    """A client event breaks a rule. The event changes nothing, and the session continues."""
 
     def __init__(
         self,
@@ -25,10 +25,10 @@ class Refusal(Exception):
         self.param = param
         self.type = type
         self.echo_event_id = echo_event_id
-        """The service leaves ``error.event_id`` null for some rules."""
+        """Whether ``error.event_id`` is set: for some rules the service leaves it null."""
 
     def as_error(self, event: Any) -> dict[str, Any]:
-        """The ``error`` object that answers ``event``."""
+        """Return the ``error`` object that answers ``event``."""
         event_id = event.get("event_id") if isinstance(event, dict) else None
         return {
             "type": self.type,
@@ -127,7 +127,7 @@ def name_too_long(param: str, name: str, maximum: int) -> Refusal:
 
 
 def unsupported_option() -> Refusal:
-    """The one sentence for whatever the model in use lacks. It names neither event nor key."""
+    """Return the refusal of anything the model lacks. It names neither event nor key."""
     return Refusal("invalid_value", "Unsupported option for this model", echo_event_id=False)
 
 
@@ -140,7 +140,7 @@ def invalid_audio(param: str) -> Refusal:
 
 
 def kind(value: Any) -> str:
-    """What JSON calls ``value``, with its article."""
+    """Return the JSON type of ``value``, with its article."""
     names: dict[type, str] = {
         bool: "a boolean",
         int: "an integer",
@@ -153,7 +153,7 @@ def kind(value: Any) -> str:
 
 
 def listed(items: Sequence[str], last: str, *, quote: str = "'") -> str:
-    """``'a', 'b', and 'c'``; two go without a comma."""
+    """Join ``items``: ``'a', 'b', and 'c'``; two without a comma."""
     quoted = [f"{quote}{item}{quote}" for item in items]
     if len(quoted) < 3:
         return f" {last} ".join(quoted)
@@ -165,6 +165,6 @@ def _quoted(values: Sequence[Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A number as a person writes it: no exponent, no more places than it has."""
+    """Format a number without an exponent, with only the places it has."""
     text = str(value)
     return format(Decimal(text), "f") if "e" in text.lower() else text

@@ -1,4 +1,4 @@
-"""The recorded parameters as a tree that an event can be held against."""
+"""The recorded parameters of a dialect, as a tree for each client event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUPS = {
     "openai_beta": ("all", "flat", "openai_beta"),
     "azure_preview": ("all", "flat", "azure_preview"),
 }
-"""The parts of the overlay that hold for a dialect, the most particular last."""
+"""The parts of the overlay that apply to a dialect, the most specific last."""
 
 _TREES = {"session", "response", "item"}
 _STEP = re.compile(r"\[\]|\(\w+\)|[^.\[(]+")
@@ -26,24 +26,24 @@ _STEP = re.compile(r"\[\]|\(\w+\)|[^.\[(]+")
 
 @dataclass(slots=True)
 class Node:
-    """A place in an event: the row that rules it, and the places below."""
+    """A value in an event: the row with its rules, and the values within it."""
 
     row: dict[str, Any] = field(default_factory=dict)
     keys: dict[str, Node] = field(default_factory=dict)
     variants: dict[str, Node] = field(default_factory=dict)
-    """Of a list's items, by their ``type``."""
+    """For the items of a list: the node of each ``type``."""
     items: Node | None = None
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The kinds of value it takes: ``string``, ``object``, ``null``, ``"inf"`` and so on."""
+        """The accepted types: ``string``, ``object``, ``null``, ``"inf"`` and so on."""
         kinds = str(self.row.get("type", "object")).split("|")
         if self.row.get("nullable"):
             kinds.append("null")
         return tuple(dict.fromkeys(kinds))
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         return "allowed_keys" in self.row or "allowed_keys_by_type" in self.row
 
 
@@ -52,14 +52,15 @@ class Schema:
     """All client events of a dialect."""
 
     events: dict[str, Node]
-    """An event's own fields, by its type; ``type`` and ``event_id`` are everyone's."""
+    """The node of each event, by its type; ``type`` and ``event_id`` are added to all."""
     event_types: tuple[str, ...]
     known_models: frozenset[str]
-    """Models of the service: what one of them lacks is refused, of others nothing is known."""
+    """The service's models: options that one of them lacks are refused; others are not checked."""
 
 
 @cache
 def schema_of(dialect: str) -> Schema:
+    """Return the schema of ``dialect``, from the facts and the overlay."""
     rows = _rows(dialect)
     types = tuple(rows["event.type"]["enum"])
     trees = {name: Node() for name in _TREES}
@@ -90,7 +91,7 @@ def _own_keys(event: str, node: Node) -> list[str]:
 
 
 def _attach(events: dict[str, Node], trees: dict[str, Node]) -> None:
-    """Hang the three big trees where events carry them."""
+    """Attach the trees of session, response and item to the events that hold them."""
     for event, key in (
         ("session.update", "session"),
         ("response.create", "response"),
@@ -102,14 +103,14 @@ def _attach(events: dict[str, Node], trees: dict[str, Node]) -> None:
         events[event].keys[key] = tree
     response, session = trees["response"], trees["session"]
     response.keys["input"].items = _or_reference(trees["item"])
-    # Recorded once, on the session; a response takes the same objects.
+    # The facts record these once, for the session; a response takes the same objects.
     for key in ("tools", "tool_choice"):
         if key in response.keys and key in session.keys:
             response.keys[key] = session.keys[key]
 
 
 def _or_reference(item: Node) -> Node:
-    """What a response may be given as input: an item, or a reference to one."""
+    """Return the node of a response's input: an item, or a reference to one."""
     by_type = {**item.row["allowed_keys_by_type"], "item_reference": ["type", "id"]}
     kind = item.keys["type"]
     named = Node(row={**kind.row, "enum": [*kind.row["enum"], "item_reference"]})

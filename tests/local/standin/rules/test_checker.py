@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.local.standin.rules import Context, Refusal, judge_event, schema_of
+from agent.local.standin.rules import Context, Refusal, check_event, schema_of
 from agent.local.standin.rules.checker import Literal
 from agent.local.standin.rules.schema import FACTS, GROUPS
 
@@ -21,10 +21,10 @@ Event = dict[str, Any]
 
 
 def refusal(dialect: str, event: Event | str, model: str = "gpt-realtime") -> Refusal | None:
-    """What ``event`` is refused with; a text is read as it would be from the wire."""
+    """Return the refusal of ``event``; text is parsed like a frame."""
     read = json.loads(event, parse_float=Literal) if isinstance(event, str) else event
     try:
-        judge_event(read, schema_of(dialect), Context(model))
+        check_event(read, schema_of(dialect), Context(model))
     except Refusal as found:
         return found
     return None
@@ -532,7 +532,7 @@ def test_what_is_valid_is_not_refused(dialect: str, event: Event) -> None:
     assert found is None, found.message if found else ""
 
 
-def test_a_model_has_what_it_has() -> None:
+def test_options_that_a_model_lacks_are_refused() -> None:
     gated = ga(reasoning={"effort": "high"}, parallel_tool_calls=False)
     assert refusal("openai_ga", gated, model="gpt-realtime-2.1") is None
     assert refusal("openai_ga", gated, model="gpt-realtime-mini") is not None

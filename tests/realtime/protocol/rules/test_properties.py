@@ -178,7 +178,7 @@ def judged(event: Event, dialect: Dialect, model: str) -> str | None:
         return "not JSON"
     read = json.loads(text, parse_float=checker.Literal)
     try:
-        checker.judge_event(read, schema_of(dialect.name), checker.Context(model))
+        checker.check_event(read, schema_of(dialect.name), checker.Context(model))
     except Refusal as refusal:
         return refusal.message
     return None

@@ -1,4 +1,4 @@
-"""A worker of ours, as `agent dev` runs it, for measurements that need no other beside it."""
+"""Run this project's worker, as ``agent dev`` does, for a benchmark."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from agent.config.sources import without_accounts
-from agent.local.child_process import Child
+from agent.local.child_process import ChildProcess
 from agent.local.livekit_server import LiveKitAddress
 
-OURS = (sys.executable, "-m", "agent", "dev")
+COMMAND = (sys.executable, "-m", "agent", "dev")
 
 
 @asynccontextmanager
-async def our_worker(
+async def agent_worker(
     address: LiveKitAddress,
     service_url: str,
     agent_name: str,
     *,
     environ: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
-) -> AsyncIterator[Child]:
-    """Registered and ready; ``service_url`` without ``/v1``."""
+) -> AsyncIterator[ChildProcess]:
+    """Yield a worker that is registered. ``service_url`` is the service's URL without ``/v1``."""
     given = worker_environ(address, service_url, agent_name)
-    child = Child("Our worker", OURS, environ={**given, **(environ or {})}, on_line=on_line)
+    child = ChildProcess(
+        "The worker", COMMAND, environ={**given, **(environ or {})}, on_line=on_line
+    )
     async with child:
-        await child.line_with("registered worker")
+        await child.wait_for_line("registered worker")
         yield child
 
 
 def worker_environ(address: LiveKitAddress, service_url: str, agent_name: str) -> Mapping[str, str]:
-    """The environment of a worker that talks to a stand-in."""
+    """Return the environment of a worker that uses a stand-in."""
     return {
         **without_accounts(os.environ),
         "LIVEKIT_URL": address.url,

@@ -1,57 +1,44 @@
-"""``session.update``: all of it takes effect, or none."""
+"""The client events ``session.update`` and ``session.close``.
+
+An update takes effect as a whole or not at all.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.local.standin.answers import answers_for
 from agent.local.standin.flat_dialect import ga_settings
-from agent.local.standin.response_run import rehearse
+from agent.local.standin.response_run import prepare_speech
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusals import unsupported_option
+from agent.local.standin.session import Session
 from agent.local.standin.session_config import Config, merged
-
-if TYPE_CHECKING:
-    from agent.local.standin.session import Session
 
 
 def update(session: Session, event: dict[str, Any]) -> None:
-    change = ga_settings(event["session"]) if session.flat else event["session"]
-    session.updates_made += 1
-    if session.updates_made == 1 and session.fault("refuse-first-update"):
+    change = ga_settings(event["session"]) if session.is_flat else event["session"]
+    session.update_count += 1
+    if session.update_count == 1 and session.fault("refuse-first-update"):
         raise Refusal(
             None,
             "The server had an error while processing your request. Sorry about that!",
             type="server_error",
         )
     _check_state(session, change)
-    adopt(session, change)
-    session.buffer.configure()
-    rehearse(session)
-    session.emit("session.updated", session=_echo(session))
-
-
-def adopt(session: Session, change: Config) -> None:
-    """Let ``change`` take effect on the session and on what it says."""
-    before = session.config
-    session.config = merged(before, change)
-    if session.config["instructions"] != before["instructions"]:
-        session.answers = answers_for(
-            session.options.script,
-            session.config["instructions"],
-            recognises=session.recognizer is not None,
-        )
+    session.apply(change)
+    prepare_speech(session)
+    session.emit("session.updated", session=_updated_config(session))
 
 
 def _check_state(session: Session, change: Config) -> None:
-    """Rules that depend on what the session is and has done."""
+    """Check the rules that depend on the state of the session."""
     model = change.get("model")
-    if model is not None and model != session.model and not session.dialect.azure:
-        # No sentence is recorded for a known model; an unknown one earns this.
+    if model is not None and model != session.model and not session.dialect.is_azure:
+        # No message is recorded for a known model; this is the one for an unknown model.
         raise unsupported_option()
     voice = change.get("audio", {}).get("output", {}).get("voice")
     current = session.config["audio"]["output"]["voice"]
-    if voice is not None and voice != current and session.voice_locked:
+    if voice is not None and voice != current and session.has_assistant_audio:
         raise Refusal(
             "cannot_update_voice",
             "Cannot update a conversation's voice if assistant audio is present.",
@@ -59,7 +46,7 @@ def _check_state(session: Session, change: Config) -> None:
         )
     tracing = session.config["tracing"]
     if tracing is not None and "tracing" in change and change["tracing"] != tracing:
-        # No sentence is recorded either: only that it cannot be modified once enabled.
+        # No message is recorded; the API reference says it cannot be modified once enabled.
         raise Refusal(
             "invalid_value",
             "Cannot update tracing once it is enabled.",
@@ -67,18 +54,19 @@ def _check_state(session: Session, change: Config) -> None:
         )
 
 
-def _echo(session: Session) -> Config:
+def _updated_config(session: Session) -> Config:
+    """Return the settings to show in ``session.updated``."""
     if not session.fault("echo-differs"):
         return session.config
-    other: dict[str, Any] = {"output": {"voice": "echo"}, "input": {}}
+    changed: dict[str, Any] = {"output": {"voice": "echo"}, "input": {}}
     detection = session.config["audio"]["input"]["turn_detection"]
     if detection is not None and detection["type"] == "server_vad":
-        other["input"] = {"turn_detection": {**detection, "silence_duration_ms": 200}}
-    return merged(session.config, {"audio": other})
+        changed["input"] = {"turn_detection": {**detection, "silence_duration_ms": 200}}
+    return merged(session.config, {"audio": changed})
 
 
 def refuse_transcription(session: Session, event: dict[str, Any]) -> None:
-    """``transcription_session.update``: this is a conversation."""
+    """Refuse ``transcription_session.update`` in a conversation."""
     raise Refusal(
         "invalid_parameter",
         "Passing a transcription session update event to a realtime session is not allowed.",

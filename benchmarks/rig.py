@@ -1,4 +1,4 @@
-"""The parts that every measurement shares: one room server, one stand-in, both workers."""
+"""The parts of a comparison: a livekit-server, a stand-in and both workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Self
 import psutil
 from livekit import api
 
-from agent.local.child_process import Child, free_port
+from agent.local.child_process import ChildProcess, free_port
 from agent.local.livekit_server import LiveKitAddress, LiveKitServer
-from benchmarks.ours import worker_environ
+from benchmarks.agent_worker import worker_environ
 
 SCRIPT = Path(__file__).with_name("script.yaml")
 PLAIN = Path(__file__).with_name("plain_worker.py")
-TOLD_LINES = 10
-"""Of each part's output, when a measurement fails."""
+TAIL_LINES = 10
+"""Lines of each part's output to print when a benchmark fails."""
 COMMANDS = {
     "plain": ("-m", "livekit.agents", "start", str(PLAIN), "--dev"),
     "ours": ("-m", "agent", "dev"),
@@ -29,14 +29,14 @@ COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A running worker, and what its whole process tree takes."""
+    """A running worker, with the memory and processor time of its process tree."""
 
     name: str
     agent_name: str
     process: psutil.Process
 
     def pss_mb(self) -> float:
-        """Proportional set size: shared pages count by their share. In megabytes of 10^6."""
+        """Return the proportional set size in megabytes of 10^6: shared pages count in part."""
         total = 0
         for process in self._tree():
             try:
@@ -46,8 +46,7 @@ class Worker:
         return total / 1e6
 
     def private_mb(self) -> float:
-        """Memory that no other process shares, in megabytes of 10^6: what else runs on the
-        machine does not change it."""
+        """Return the unshared memory in megabytes of 10^6, which no other process influences."""
         total = 0
         for process in self._tree():
             try:
@@ -57,7 +56,7 @@ class Worker:
         return total / 1e6
 
     def cpu_seconds(self) -> float:
-        """Processor time used so far, by those that run and those that have ended."""
+        """Return the processor time that the running processes have used."""
         total = 0.0
         for process in self._tree():
             try:
@@ -72,18 +71,18 @@ class Worker:
 
 
 class Rig:
-    """``async with Rig() as rig: … rig.workers["ours"]``."""
+    """The running parts: ``async with Rig() as rig: … rig.workers["ours"]``."""
 
     def __init__(self, mode: str = "server_vad") -> None:
-        """``mode`` is how turns are taken, by both workers."""
+        """``mode`` is the turn-detection mode of both workers."""
         self._mode = mode
         self._parts = AsyncExitStack()
         self.address = LiveKitAddress("", "", "")
         self.workers: dict[str, Worker] = {}
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
     async def __aenter__(self) -> Self:
-        server = await self._parts.enter_async_context(LiveKitServer(_tell))
+        server = await self._parts.enter_async_context(LiveKitServer(_print_line))
         self.address = server.address
         port = free_port()
         command: tuple[str, ...] = (
@@ -106,9 +105,9 @@ class Rig:
     async def __aexit__(self, error: object, *_: object) -> None:
         if isinstance(error, type) and issubclass(error, Exception):
             for child in self._children:
-                _tell(f"--- {child.name} wrote last:")
-                for line in list(child.tail)[-TOLD_LINES:]:
-                    _tell(line)
+                _print_line(f"--- {child.name} wrote last:")
+                for line in list(child.tail)[-TAIL_LINES:]:
+                    _print_line(line)
         await self._parts.aclose()
 
     async def _start(
@@ -117,18 +116,18 @@ class Rig:
         arguments: tuple[str, ...],
         ready: str,
         environ: Mapping[str, str] | None = None,
-    ) -> Child:
-        """A Python program, started and waited for until it writes ``ready``."""
-        child = Child(name, (sys.executable, *arguments), environ=environ)
+    ) -> ChildProcess:
+        """Start a Python program and wait until it prints ``ready``."""
+        child = ChildProcess(name, (sys.executable, *arguments), environ=environ)
         await self._parts.enter_async_context(child)
         self._children.append(child)
-        await child.line_with(ready)
+        await child.wait_for_line(ready)
         return child
 
     async def delete_room(self, name: str) -> None:
         address = self.address
         async with api.LiveKitAPI(address.url, address.api_key, address.api_secret) as livekit:
-            with contextlib.suppress(api.ServerError):  # it is gone already
+            with contextlib.suppress(api.ServerError):  # already deleted
                 await livekit.room.delete_room(api.DeleteRoomRequest(room=name))
 
     def _environ(self, name: str, port: int) -> Mapping[str, str]:
@@ -140,5 +139,5 @@ class Rig:
         }
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
