@@ -21,7 +21,7 @@ def emit(session: Session, type: str, fields: dict[str, Any]) -> None:
     if session.fault("reorder") and _swap(session, type, fields):
         return
     if session.fault("duplicate"):
-        if type.endswith(TEXT_DELTAS) and not session.dialect.flat:
+        if type.endswith(TEXT_DELTAS) and not session.is_flat:
             fields = {**fields, "obfuscation": obfuscation(fields["delta"])}
         session.emit(type, **fields)
     session.emit(type, **fields)
