@@ -5,12 +5,15 @@ from __future__ import annotations
 from livekit import api
 from livekit.protocol.agent import JobStatus
 
-from agent.call.api_requests import ApiRequestError, send_request
 from agent.local.livekit_server import LiveKitAddress
 
 
 async def explain_missing_answer(address: LiveKitAddress, room: str, agent_name: str) -> str:
     """Return why no agent answers in ``room`` and what to do; empty if the server does not know."""
+    # Imported here: agent.call registers plugins, which only the main thread may do, and the demo
+    # imports this module in another one.
+    from agent.call.api_requests import ApiRequestError, send_request
+
     async with api.LiveKitAPI(address.url, address.api_key, address.api_secret) as livekit:
         try:
             dispatches = await send_request(lambda: livekit.agent_dispatch.list_dispatch(room))
