@@ -80,7 +80,8 @@ def parameter_problem(
         rule = Text(known=SPEECH_MODELS)
     reason = _rule_broken(rule, value, violation.code) if is_own_place else ""
     accepted = accepted_values(rule).replace("..", " to ") if is_own_place else ""
-    if isinstance(rule, Text) and reason:  # which names what is accepted
+    words = _words(rule)
+    if words and reason == f"is not {_one_of(words)}.":
         accepted = "one of these"
     default = with_defaults({}, dialect)[parameter.name]
     fix = _fix(accepted, "" if default is None else _shown(default), "the service's default")
@@ -132,9 +133,17 @@ def _rule_broken(rule: Rule, value: Any, code: str | None) -> str:
             return f"is below the minimum of {bounds.minimum:g}."
         if code.endswith("above_max_value"):
             return f"is above the maximum of {bounds.maximum:g}."
-    if isinstance(rule, Text) and (values := rule.enum or rule.known) and isinstance(value, str):
-        return f"is not {_one_of(values)}."
-    return ""
+    values = _words(rule)
+    return f"is not {_one_of(values)}." if values and isinstance(value, str) else ""
+
+
+def _words(rule: Rule) -> tuple[str, ...]:
+    """The only texts that ``rule`` accepts; empty if it accepts others or none."""
+    if isinstance(rule, Either) and isinstance(rule.second, Group):
+        rule = rule.first
+    if isinstance(rule, Literals):
+        return rule.values
+    return rule.enum or rule.known if isinstance(rule, Text) else ()
 
 
 def _one_of(values: Sequence[str]) -> str:
