@@ -56,6 +56,12 @@ class RecordingService:
                 self.connected.clear()
                 await self.connected.wait()
 
+    async def handshakes(self, count: int) -> None:
+        """Wait until so many have been asked for, in all, refused ones too."""
+        async with asyncio.timeout(5):
+            while len(self.headers) < count:  # noqa: ASYNC110 - aiohttp tells nobody
+                await asyncio.sleep(0.01)
+
     async def received(self) -> dict[str, Any]:
         """The next frame that came, parsed."""
         event: dict[str, Any] = json.loads(await asyncio.wait_for(self.frames.get(), 5))

@@ -58,6 +58,11 @@ class Loudspeaker(AudioOutput):
         if self._given:
             self._end(True)
 
+    @property
+    def position_ms(self) -> float:
+        """How much of the present segment was played; 0 where none is."""
+        return min(self._given, self._loop.time() - self._began) * 1000 if self._given else 0.0
+
     def _end(self, interrupted: bool) -> None:
         if self._ending is not None:
             self._ending.cancel()
