@@ -1,4 +1,7 @@
-"""A service that keeps every frame it gets and says what it is told to. It judges nothing."""
+"""A Realtime service that records every frame and sends what a test says.
+
+The WebSocket is real. The service validates nothing and answers nothing by itself.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A whole agent session without a room: its audio goes to a loudspeaker in this process."""
+"""An agent session without a room: its audio goes to a loudspeaker in this process.
+
+Session, plugin and stand-in are real. There is no WebRTC, so no jitter buffer and no network delay,
+and nobody speaks: a test asks by text.
+"""
 
 from __future__ import annotations
 

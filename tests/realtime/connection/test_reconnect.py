@@ -13,7 +13,7 @@ import time
 import pytest
 from livekit.agents import APIConnectionError
 
-from agent.local.audio import SERVICE_RATE, silence
+from agent.local.audio import SERVICE_RATE, frames, silence
 from agent.local.standin.faults import parse_fault
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.http_session import PluginHTTPSession
@@ -139,18 +139,25 @@ async def test_request_without_connection_is_answered_after_reconnect() -> None:
         assert done["response"]["status"] == "completed"
 
 
+@pytest.mark.parametrize("during_outage", [True, False], ids=["during outage", "after it"])
 async def test_reconnect_within_a_sentence_sends_both_halves(
-    caplog: pytest.LogCaptureFixture,
+    during_outage: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with reconnecting_client() as call:
-        await call.client.append(SPEECH[: len(SPEECH) // 2])
+        first, second = SPEECH[: len(SPEECH) // 2], SPEECH[len(SPEECH) // 2 :]
+        await call.client.append(first)
         await call.lose_connection(caplog)
-        await call.client.append(SPEECH[len(SPEECH) // 2 :])
+        if not during_outage:
+            await call.reconnected()
+        await call.client.append(second)
         await call.client.send("input_audio_buffer.commit", event_id="commit")
         await call.client.send("response.create", event_id="answer")
         heard = await call.client.until("conversation.item.input_audio_transcription.completed")
         assert heard["transcript"] == "hello"
         await call.client.until("response.done")
+        # Half of the word is recognised too, so the chunks of 100 ms are counted.
+        sent = sum(len(list(frames(half, SERVICE_RATE, 100))) for half in (first, second))
+        assert call.seen[1].received["input_audio_buffer.append"] == sent
 
 
 async def test_reply_lost_before_its_first_word_is_requested_again() -> None:
