@@ -1,4 +1,7 @@
-"""A TCP line to a server on this machine that takes its time, each way."""
+"""A TCP proxy that delays each direction by a fixed time.
+
+It keeps order and loses nothing: bandwidth, jitter and loss of a real network are not simulated.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 from typing import Self
 
 
-class SlowLine:
+class DelayedProxy:
     """Forwards a port of its own; every byte arrives ``delay`` seconds late and in order."""
 
     def __init__(self, port: int, delay: float) -> None:

@@ -1,4 +1,8 @@
-"""A service that is not the stand-in and answers as a test wants it to. It judges nothing."""
+"""A Realtime service whose answers a test writes event by event, right or wrong.
+
+The WebSocket and the plugin are real. The service validates nothing, speaks GA only, and
+answers only ``session.update`` and ``response.create``.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ SOUND = base64.b64encode(bytes(4800)).decode()
 
 
 class Connection:
-    """One connection of the service's, and what it says on it."""
+    """One connection, from the service's side, with a method for each event that it can send."""
 
     def __init__(self, socket: ServerConnection, change: Callable[[Event], Event]) -> None:
         self._socket = socket
@@ -117,7 +121,7 @@ class OddService:
 
 
 class Caller(PluginSession):
-    """The real plugin on our wire, and what the wire tells of."""
+    """The real plugin on our WebSocket, and the notices of its connection."""
 
     def __init__(self, service: OddService, turn_detection: str | None = None) -> None:
         self.notices: list[Notice] = []

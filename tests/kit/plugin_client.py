@@ -1,4 +1,7 @@
-"""A wire to the stand-in, and what the plugin is to a wire."""
+"""A client of our WebSocket that stands for the plugin, connected to the stand-in.
+
+It sends what a test says, in GA, and collects what comes; it has no state of a session.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.realtime.protocol.dialects import DIALECTS, Dialect
 from agent.realtime.protocol.parameters import with_defaults
 from agent.realtime.protocol.rules import Context
-from tests.kit.delayed_proxy import SlowLine
+from tests.kit.delayed_proxy import DelayedProxy
 
 Event = dict[str, Any]
 
@@ -55,7 +58,7 @@ def endpoint(dialect: Dialect, url: str, model: str = "gpt-realtime-2.1") -> End
 
 
 class Client:
-    """What the plugin is to a wire: it sends GA, and reads."""
+    """Sends events as the plugin would, and collects those that come."""
 
     def __init__(self, wire: PluginWebSocket) -> None:
         self._wire = wire
@@ -124,7 +127,7 @@ async def connected(
     options = StandInOptions(script=SCRIPT, pace=pace, dialects=tuple(DIALECTS))
     async with AsyncExitStack() as parts:
         server = stand_in if stand_in else await parts.enter_async_context(StandIn(options))
-        line = await parts.enter_async_context(SlowLine(server.port, delay))
+        line = await parts.enter_async_context(DelayedProxy(server.port, delay))
         address = endpoint(dialect, f"http://127.0.0.1:{line.port}", model)
         session = PluginHTTPSession([ServiceTarget(address, with_defaults(given, dialect))])
         client = Client(await session.ws_connect(""))

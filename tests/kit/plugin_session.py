@@ -1,4 +1,8 @@
-"""The real plugin's session, ours or plain, and what becomes of all that it generates."""
+"""The real plugin's session, ours or plain, with everything that it generates collected.
+
+It stands for livekit's agent session, which would play the audio: here it is counted and dropped,
+as fast as it comes.
+"""
 
 from __future__ import annotations
 

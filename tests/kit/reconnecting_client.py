@@ -1,4 +1,8 @@
-"""A client on a wire to a stand-in whose connections are lost, and what the operator is told."""
+"""A client of our WebSocket on a stand-in whose connections are lost.
+
+Sockets, dialects and reconnecting are real; the plugin is replaced by a client that sends what a
+test says and sends no audio by itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+
+import pytest
 
 from agent.local.speech_synthesis import speech
 from agent.local.standin import StandIn, StandInOptions
@@ -22,14 +28,15 @@ SPEECH = speech.say("hello")
 
 
 class ReconnectingClient:
-    """A client on a wire to a stand-in, and what the operator is told."""
+    """One call without a plugin or a room, its connections so far and its notices."""
 
     def __init__(self, stand_in: StandIn, dialect: Dialect, given: dict[str, Any]) -> None:
         given = {"turn_detection.type": None, **given}
         self.stand_in = stand_in
         self.notices: list[Notice] = []
-        way = ServiceTarget(endpoint(dialect, stand_in.url), with_defaults(given, dialect))
-        self.session = PluginHTTPSession([way], on_notice=self.notices.append)
+        self._flushed = 0
+        target = ServiceTarget(endpoint(dialect, stand_in.url), with_defaults(given, dialect))
+        self.session = PluginHTTPSession([target], on_notice=self.notices.append)
         self.client: Client
 
     @property
@@ -49,14 +56,27 @@ class ReconnectingClient:
     async def hang_up(self, code: int = 1001) -> None:
         self.seen[-1].session.hang_up(code, "")
 
+    async def lose_connection(self, caplog: pytest.LogCaptureFixture) -> None:
+        """End the newest connection; return once the client's side has noticed, and logged it."""
+        before = len(caplog.messages)
+        await self.hang_up()
+        await self.until(lambda: len(caplog.messages) > before)
+
+    async def flush(self) -> None:
+        """Return once the service has taken everything that was sent before: it answers an event
+        that changes nothing of the conversation, and answers in order."""
+        self._flushed += 1
+        await self.client.send("input_audio_buffer.clear", event_id=f"flush_{self._flushed}")
+        await self.client.until("input_audio_buffer.cleared", count=self._flushed)
+
     async def until(self, condition: Callable[[], Any], seconds: float = 10) -> None:
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - the stand-in tells nobody
                 await asyncio.sleep(0.01)
 
     async def reconnected(self, connections: int = 2) -> SessionRecord:
-        """The newest connection, once it has been told everything."""
-        await self.until(lambda: self.told().count("reconnected") >= connections - 1)
+        """Return the newest connection once the conversation is replayed on it."""
+        await self.until(lambda: self.notice_names().count("reconnected") >= connections - 1)
         return self.seen[-1]
 
     async def greet(self) -> str:
@@ -69,12 +89,12 @@ class ReconnectingClient:
         await self.client.append(SPEECH)
         await self.client.send("input_audio_buffer.commit", event_id="commit")
 
-    def told(self) -> list[str]:
-        """What the operator is told, by name."""
+    def notice_names(self) -> list[str]:
+        """Names of the notices to the operator, the oldest first."""
         return [notice.name for notice in self.notices]
 
     def texts(self) -> list[str]:
-        """What the newest connection holds of the conversation."""
+        """The conversation's items on the newest connection, as text; ``input_audio`` for sound."""
         return [_text(item) for item in self.seen[-1].as_dict()["items"]]
 
 
@@ -85,7 +105,7 @@ def _text(item: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def held_line(
+async def reconnecting_client(
     *faults: str,
     dialect: Dialect = OPENAI_GA,
     start: bool = True,
@@ -93,6 +113,8 @@ async def held_line(
     given: dict[str, Any] | None = None,
     transcript_ms: int | None = None,
 ) -> AsyncIterator[ReconnectingClient]:
+    """A started call, closed afterwards. ``pace`` is how many times faster than speech the
+    stand-in sends a reply; with ``start`` false no settings are sent."""
     options = StandInOptions(
         script=SCRIPT,
         pace=pace,
@@ -101,9 +123,9 @@ async def held_line(
         transcript_ms=transcript_ms,
     )
     async with StandIn(options) as stand_in:
-        made = ReconnectingClient(stand_in, dialect, given or {})
+        call = ReconnectingClient(stand_in, dialect, given or {})
         if start:
-            await made.start(instructions="Be kind.")
-        yield made
+            await call.start(instructions="Be kind.")
+        yield call
         if start:
-            await made.client.close()
+            await call.client.close()

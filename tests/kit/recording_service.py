@@ -1,4 +1,7 @@
-"""A service that keeps every frame it gets and says what it is told to. It judges nothing."""
+"""A Realtime service that records every frame and sends what a test says.
+
+The WebSocket is real. The service validates nothing and answers nothing by itself.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +58,12 @@ class RecordingService:
             while len(self._sockets) < count:
                 self.connected.clear()
                 await self.connected.wait()
+
+    async def handshakes(self, count: int) -> None:
+        """Wait until so many have been asked for, in all, refused ones too."""
+        async with asyncio.timeout(5):
+            while len(self.headers) < count:  # noqa: ASYNC110 - aiohttp tells nobody
+                await asyncio.sleep(0.01)
 
     async def received(self) -> dict[str, Any]:
         """The next frame that came, parsed."""

@@ -1,4 +1,8 @@
-"""A whole agent session without a room: its audio goes to a loudspeaker in this process."""
+"""An agent session without a room: its audio goes to a loudspeaker in this process.
+
+Session, plugin and stand-in are real. There is no WebRTC, so no jitter buffer and no network delay,
+and nobody speaks: a test asks by text.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +60,11 @@ class Loudspeaker(AudioOutput):
     def clear_buffer(self) -> None:
         if self._given:
             self._end(True)
+
+    @property
+    def position_ms(self) -> float:
+        """How much of the present segment was played; 0 where none is."""
+        return min(self._given, self._loop.time() - self._began) * 1000 if self._given else 0.0
 
     def _end(self, interrupted: bool) -> None:
         if self._ending is not None:

@@ -1,4 +1,8 @@
-"""A service that is not the stand-in: it accepts what it is sent, but for what a test refuses."""
+"""A Realtime service that accepts every client event but those that a test refuses.
+
+The WebSocket is real. The service validates nothing, speaks GA only, and never answers
+``response.create``.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +112,7 @@ class ScriptedService:
 async def scripted(
     refuse: Refuse = lambda event: None, credential: Any = None
 ) -> AsyncIterator[ScriptedService]:
-    """A client on a wire to such a service, its settings accepted."""
+    """A client of our WebSocket on such a service, its settings accepted."""
     service = ScriptedService(refuse)
     async with serve(service.serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.reconnecting_client import SPEECH, held_line
+from tests.kit.reconnecting_client import SPEECH, reconnecting_client
 from tests.kit.scripted_service import Event, scripted
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
@@ -28,7 +28,7 @@ def refusal(event: Event, message: str = "No.", **error: Any) -> Event:
 
 
 async def test_settings_changed_while_the_next_connection_waits_are_sent_to_it() -> None:
-    async with held_line() as made:
+    async with reconnecting_client() as made:
         await made.client.append(SPEECH)
         made.session.roll_over()
         await made.until(lambda: len(made.seen) == 2 and made.seen[1].sent["session.updated"])
@@ -67,7 +67,7 @@ async def test_replay_goes_on_after_an_item_that_the_service_refuses() -> None:
 
 
 async def test_correction_after_a_reconnect_repeats_no_item_of_this_connection() -> None:
-    async with held_line() as made:
+    async with reconnecting_client() as made:
         item = await made.greet()
         await made.hang_up()
         seen = await made.reconnected()

@@ -1,7 +1,7 @@
-"""Upstream's defects of the connection, shown on the plain plugin.
+"""Upstream's defects of the connection (livekit-agents 1.8.9), shown on the plain plugin.
 
-tests/realtime/connection/test_reconnect.py shows what this worker does instead. A failure here is
-good news: upstream has mended a defect, and the code that works around it may go.
+tests/realtime/connection/test_reconnect.py shows what this worker does instead. A failure here
+means that upstream has mended a defect, and that the code which works around it may be removed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ async def plain(url: str, detection: ServerVad | None = None) -> AsyncIterator[P
             conn_options=FAST,
             turn_detection=detection,
         )
-        plugged = PluginSession(model.session())
-        yield plugged
+        plugin = PluginSession(model.session())
+        yield plugin
         with suppress(Exception):  # it raises what it died of: D1
-            await plugged.close()
+            await plugin.close()
 
 
 async def until(condition: Callable[[], object], seconds: float = 5) -> None:
@@ -49,41 +49,45 @@ async def until(condition: Callable[[], object], seconds: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_d9_a_wrong_key_is_tried_again() -> None:
+async def test_plain_plugin_with_wrong_key_retries() -> None:
+    """D9."""
     async with (
         RecordingService(status=401) as service,
-        plain(f"http://127.0.0.1:{service.port}") as plugged,
+        plain(f"http://127.0.0.1:{service.port}") as plugin,
     ):
-        await until(lambda: plugged.fatal)
+        await until(lambda: plugin.fatal)
         assert len(service.headers) == FAST.max_retry + 1
 
 
-async def test_d8_retries_are_counted_from_the_beginning_with_every_handshake() -> None:
+async def test_plain_plugin_after_each_handshake_counts_retries_anew() -> None:
+    """D8."""
     options = StandInOptions(script=SCRIPT, faults=(parse_fault("close-after-accept=0"),))
-    async with StandIn(options) as stand_in, plain(stand_in.url) as plugged:
+    async with StandIn(options) as stand_in, plain(stand_in.url) as plugin:
         await until(lambda: len(stand_in.record.sessions) > 4 * FAST.max_retry, 20)
-        assert not plugged.fatal
+        assert not plugin.fatal
 
 
-async def test_d7_a_dead_connection_is_not_noticed() -> None:
+async def test_plain_plugin_on_half_open_connection_stays() -> None:
+    """D7."""
     options = StandInOptions(script=SCRIPT, faults=(parse_fault("half-open=100"),))
     async with StandIn(options) as stand_in, plain(stand_in.url):
         await until(lambda: stand_in.record.sessions)
         stand_in.faults.clear()
-        await asyncio.sleep(5)  # ours asks after three seconds, and gives up at 4.5
+        await asyncio.sleep(5)  # this worker sends a ping after 3 s and gives up after 4.5 s
         assert len(stand_in.record.sessions) == 1
 
 
-async def test_d5_the_next_connection_is_told_all_that_was_said_heard_or_not() -> None:
+async def test_plain_plugin_after_truncation_replays_the_whole_reply() -> None:
+    """D5."""
     async with (
         StandIn(StandInOptions(script=SCRIPT, pace=50)) as stand_in,
-        plain(stand_in.url) as plugged,
+        plain(stand_in.url) as plugin,
     ):
-        await plugged.session.generate_reply()
-        assert await plugged.texts(5) == [SCRIPT.greeting]
+        await plugin.session.generate_reply()
+        assert await plugin.texts(5) == [SCRIPT.greeting]
         (first,) = stand_in.record.sessions.values()
         (item,) = first.session.conversation
-        plugged.session.truncate(
+        plugin.session.truncate(
             message_id=item.id,
             modalities=["audio", "text"],
             audio_end_ms=600,
@@ -98,17 +102,22 @@ async def test_d5_the_next_connection_is_told_all_that_was_said_heard_or_not() -
         assert again.text == SCRIPT.greeting
 
 
-async def test_d19_nobody_is_told_that_the_caller_has_stopped_speaking() -> None:
+async def test_plain_plugin_on_loss_does_not_report_end_of_speech() -> None:
+    """D19."""
     detection = ServerVad(type="server_vad", threshold=0.5, silence_duration_ms=500)
     async with (
         StandIn(StandInOptions(script=SCRIPT, pace=50)) as stand_in,
-        plain(stand_in.url, detection) as plugged,
+        plain(stand_in.url, detection) as plugin,
     ):
         await until(lambda: stand_in.record.sessions)
         for pcm in frames(speech.say("hello"), SERVICE_RATE, 20):
-            plugged.session.push_audio(rtc.AudioFrame(pcm, SERVICE_RATE, 1, len(pcm) // 2))
-        await until(lambda: plugged.events == ["input_speech_started"])
+            plugin.session.push_audio(rtc.AudioFrame(pcm, SERVICE_RATE, 1, len(pcm) // 2))
+        await until(lambda: plugin.events == ["input_speech_started"])
+        received: list[str] = []
+        plugin.session.on(
+            "openai_server_event_received", lambda event: received.append(event["type"])
+        )
         next(iter(stand_in.record.sessions.values())).session.hang_up(1001, "")
         await until(lambda: len(stand_in.record.sessions) == 2)
-        await asyncio.sleep(1)
-        assert plugged.events == ["input_speech_started"]
+        await until(lambda: "session.updated" in received)
+        assert plugin.events == ["input_speech_started"]

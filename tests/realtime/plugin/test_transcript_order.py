@@ -6,7 +6,7 @@ import pytest
 
 from agent.realtime.protocol.dialects import AZURE_PREVIEW, OPENAI_GA, Dialect
 from tests.kit.plugin_client import SCRIPT
-from tests.kit.reconnecting_client import held_line
+from tests.kit.reconnecting_client import reconnecting_client
 
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 ANSWER = SCRIPT.turns[0].say
@@ -18,7 +18,9 @@ async def test_reconnect_replays_the_turn_before_its_answer_in_any_order(
     dialect: Dialect, transcript_ms: int | None
 ) -> None:
     given = {"transcription.model": "whisper-1"}
-    async with held_line(dialect=dialect, given=given, transcript_ms=transcript_ms) as line:
+    async with reconnecting_client(
+        dialect=dialect, given=given, transcript_ms=transcript_ms
+    ) as line:
         await line.greet()
         await line.speak()
         await line.client.send("response.create", event_id="answer")

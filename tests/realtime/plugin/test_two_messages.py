@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,7 @@ async def interrupted(talk: Talk, message: int) -> None:
     """Ask, and interrupt in that message of the answer while the service has two of them."""
     talk.session.generate_reply(user_input="Where is my order?")
     await talk.until(lambda: talk.loudspeaker.segments == message and len(messages(talk)) == 2)
-    await asyncio.sleep(0.5)
+    await talk.until(lambda: talk.loudspeaker.position_ms >= 500)
     await talk.session.interrupt()
     await talk.until(lambda: talk.seen[0].received["conversation.item.truncate"] == 1)
 
