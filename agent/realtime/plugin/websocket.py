@@ -30,7 +30,7 @@ from agent.realtime.connection.service_connection import ServiceConnection
 from agent.realtime.connection.websocket import Closed, ServiceWebSocket, brief
 from agent.realtime.plugin.event_filter import EventFilter
 from agent.realtime.plugin.flood_limit import DroppedEvents, FloodLimit
-from agent.realtime.plugin.plugin_queue import EVENTS_A_TURN, PluginQueue
+from agent.realtime.plugin.plugin_queue import PluginQueue, Turn
 from agent.realtime.plugin.response_monitor import Notice, ResponseMonitor, setting_differs_notice
 from agent.realtime.plugin.response_repair import ResponseRepair
 from agent.realtime.plugin.sample_alignment import WholeSamples
@@ -269,9 +269,9 @@ class PluginWebSocket:
     async def _run(self) -> None:
         """Take what comes, from one leg after another, until there is none to be had."""
         try:
-            for number in itertools.count(1):
-                if number % EVENTS_A_TURN == 0:
-                    await asyncio.sleep(0)  # frames that wait let no one else have the loop
+            turn = Turn()
+            while True:
+                await turn.give_way()  # frames that wait let no one else have the loop
                 leg = self._connection
                 frame = await self._frame(leg)
                 if leg is not self._connection or frame is None:
@@ -397,7 +397,7 @@ class PluginWebSocket:
 
     def _forward(self, event: Event, text: str | None) -> None:
         before = self._event_filter.response
-        if self._event_filter.should_forward(event):
+        if self._event_filter.should_forward(event, text):
             if before is not None and self._event_filter.response not in (before, None):
                 # The engine would wait for the rest of the one before, for ever.
                 self._send_to_plugin(cancelled_response_done(before))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from agent.realtime.plugin.event_filter import EventFilter
+from agent.realtime.plugin.plugin_queue import TURN_SECONDS, PluginQueue
 
 CREATED = {"type": "response.created", "response": {"id": "r"}}
 ADDED = {
@@ -79,3 +82,23 @@ def test_what_belongs_to_no_answer_is_dropped(event: dict[str, Any]) -> None:
 )
 def test_what_lacks_what_the_engine_takes_is_dropped(event: dict[str, Any]) -> None:
     assert EventFilter().should_forward(event) is False
+
+
+async def test_plugin_queue_lets_others_run_after_milliseconds_not_after_a_count() -> None:
+    queue = PluginQueue()
+    for number in range(20):
+        queue.put({"type": "odd.event", "number": number})
+    others = 0
+
+    async def count_turns() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    for _ in range(10):
+        await queue.get()
+        time.sleep(2 * TURN_SECONDS)  # noqa: ASYNC251 - a handler that is slow
+    counting.cancel()
+    assert others >= 9
