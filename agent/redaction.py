@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -46,6 +46,9 @@ _KEY = re.compile(
 """What a key looks like. Names of models, and ids such as ``pmpt_…``, do not."""
 _USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
 _URL_USER_INFO = re.compile(r"^([^/@]*://)?.*@", re.DOTALL)
+_passages: set[int] = set()
+"""Hashes of all passages of ``MIN_QUOTE_CHARACTERS`` of the private texts, as they are and as JSON
+and Python's ``repr`` write them."""
 
 
 def add_secret(secret: str) -> None:
@@ -55,8 +58,11 @@ def add_secret(secret: str) -> None:
 
 def add_private(text: str) -> None:
     """Never quote ``text``, such as the agent's instructions, from now on, in this process."""
-    if len(text) >= MIN_QUOTE_CHARACTERS:
-        _private.update({text, _in_json(text)})
+    if len(text) < MIN_QUOTE_CHARACTERS or text in _private:
+        return
+    _private.add(text)
+    for spelling in {text, _in_json(text), json.dumps(text, ensure_ascii=False)[1:-1], repr(text)}:
+        _passages.update(hash(passage) for _, passage in _windows(spelling))
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
@@ -67,9 +73,7 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     text = _KEY.sub(HIDDEN, _USER_INFO.sub(f"{HIDDEN}@", text))
-    for private in sorted(_private, key=len, reverse=True):
-        text = _without_quotes(text, private)
-    return text
+    return _without_quotes(text)
 
 
 def redact_url(url: str) -> str:
@@ -151,19 +155,22 @@ def _in_json(text: str) -> str:
     return json.dumps(text)[1:-1]
 
 
-def _without_quotes(text: str, private: str) -> str:
-    """``text`` without passages of ``private``, as far as one of its blocks of
-    ``MIN_QUOTE_CHARACTERS`` is among them; the blocks after the first 64 are not looked for."""
-    block = MIN_QUOTE_CHARACTERS
-    for start in range(0, min(len(private) - block + 1, 64 * block), block):
-        at = text.find(private[start : start + block])
-        if at < 0:
+def _windows(text: str) -> Iterator[tuple[int, str]]:
+    """Every passage of ``MIN_QUOTE_CHARACTERS`` in ``text``, and where it begins."""
+    for start in range(len(text) - MIN_QUOTE_CHARACTERS + 1):
+        yield start, text[start : start + MIN_QUOTE_CHARACTERS]
+
+
+def _without_quotes(text: str) -> str:
+    """``text`` without all that private texts say in ``MIN_QUOTE_CHARACTERS`` or more."""
+    if not _passages:
+        return text
+    kept: list[str] = []
+    end = 0
+    for start, passage in _windows(text):
+        if hash(passage) not in _passages:
             continue
-        first, there = at, start
-        while first > 0 and there > 0 and text[first - 1] == private[there - 1]:
-            first, there = first - 1, there - 1
-        end, there = at + block, start + block
-        while end < len(text) and there < len(private) and text[end] == private[there]:
-            end, there = end + 1, there + 1
-        text = f"{text[:first]}{PRIVATE}{text[end:]}"
-    return text
+        if start > end or not kept:
+            kept += [text[end:start], PRIVATE]
+        end = start + MIN_QUOTE_CHARACTERS
+    return "".join([*kept, text[end:]])

@@ -28,6 +28,7 @@ INSTRUCTIONS = " ".join(
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_secrets", set())
     monkeypatch.setattr(redaction, "_private", set())
+    monkeypatch.setattr(redaction, "_passages", set(), raising=False)
     add_secret(KEY)
     add_private(INSTRUCTIONS)
 
@@ -114,3 +115,23 @@ def test_dropped_event_with_a_secret_in_its_type_is_redacted() -> None:
         dropped = DroppedEvents()
         notice = dropped.add({"type": "x" * before + KEY}, "malformed")
         assert "a-key" not in f"{notice} {dropped}"
+
+
+def test_redact_quotations_anywhere_in_a_long_private_text_are_hidden() -> None:
+    long = " ".join(f"item {number} costs {number * 7919 % 1000}" for number in range(500))
+    add_private(long)
+    for start in (0, 11, 2_561, 3_007, len(long) - 60):
+        passage = long[start : start + 60]
+        shown = redact(f"You said <{passage}>, and again <{passage}>.")
+        assert shown == "You said <[private text]>, and again <[private text]>."
+
+
+def test_redact_private_text_in_the_spelling_of_json_or_repr_is_hidden() -> None:
+    text = (
+        'Du bist die Empfangsdame der "Schönen Aussicht"; Rabattcode\nÄÖ-77 für alle, it\'s free.'
+    )
+    add_private(text)
+    for written in (json.dumps(text), json.dumps(text, ensure_ascii=False), repr(text)):
+        shown = redact(f"said {written}")
+        assert "Empfang" not in shown
+        assert "77" not in shown

@@ -33,7 +33,7 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The longest message taken; a longer one ends the connection with close code 1009. Services send
 audio in pieces of some 10 kB, but some send a whole answer in one event: this is four minutes of
 base64 PCM at 24 kHz."""
-LARGE_MESSAGE = 1024 * 1024
+LARGE_MESSAGE = 64 * 1024
 """In characters. JSON is parsed at a cost by the value, not by the byte: 16 MiB of base64 take
 20 ms, 16 MiB of small values more than a second, in which the call stands still …"""
 MAX_LARGE_VALUES = 20_000

@@ -70,12 +70,13 @@ class EventFilter:
         """Whether the engine waits for the end of the response."""
         return isinstance(response_id, str) and response_id in self._responses.open
 
-    def should_forward(self, event: Event) -> bool:
-        """Whether the plugin may get ``event``; if not, ``reason`` says why."""
+    def should_forward(self, event: Event, text: str | None = None) -> bool:
+        """Whether the plugin may get ``event``; if not, ``reason`` says why. ``text`` is the event
+        in JSON, if there is such a text already."""
         self.reason = ""
         if not self._is_well_formed(event):
             self.reason = "malformed"
-        elif self._is_repeated(event):
+        elif self._is_repeated(event, text):
             self.reason = "repeated"
         elif not self._is_in_order(event):
             self.reason = "out_of_place"
@@ -98,8 +99,8 @@ class EventFilter:
             return isinstance(as_object(event.get("part")).get("type"), str)
         return kind != "error" or isinstance(event.get("error"), dict)
 
-    def _is_repeated(self, event: Event) -> bool:
-        if self._is_known(event):
+    def _is_repeated(self, event: Event, text: str | None) -> bool:
+        if self._is_known(event, text):
             return True
         if not self._doubled:
             return False
@@ -110,12 +111,12 @@ class EventFilter:
         self._last = said
         return False
 
-    def _is_known(self, event: Event) -> bool:
+    def _is_known(self, event: Event, text: str | None) -> bool:
         """Whether the same event came a moment ago, as far as its id can tell."""
         event_id = event.get("event_id")
         if not isinstance(event_id, str) or not event_id or not self._has_unique_ids:
             return False
-        fingerprint = _fingerprint(event)
+        fingerprint = _fingerprint(event, text)
         known = self._recent.get(event_id)
         if known == fingerprint:
             return True
@@ -168,7 +169,7 @@ class EventFilter:
         return self._responses.end(response_id)
 
 
-def _fingerprint(event: Event) -> int:
+def _fingerprint(event: Event, text: str | None) -> int:
     if event["type"] in _DELTAS:
         return hash((event["type"], event["item_id"], event["delta"]))
-    return hash(json.dumps(event))
+    return hash(json.dumps(event) if text is None else text)

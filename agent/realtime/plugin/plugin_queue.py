@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from agent.realtime.plugin.tap import Tap
 from agent.realtime.protocol.dialects import Event
 
-EVENTS_A_TURN = 32
-"""After so many events taken without a pause, the event loop serves others."""
+TURN_SECONDS = 0.005
+"""After so long on events without a pause, the event loop serves others. A count would not do:
+an event of many values costs some milliseconds, most cost some microseconds."""
 
 _TEXT_DELTAS = frozenset({"response.output_audio_transcript.delta", "response.output_text.delta"})
+
+
+class Turn:
+    """A task's work on the event loop without a pause."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def give_way(self) -> None:
+        """Let others have the event loop, if the last time is ``TURN_SECONDS`` ago."""
+        if time.monotonic() - self._began >= TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._began = time.monotonic()
 
 
 @dataclass(slots=True)
@@ -34,7 +49,7 @@ class PluginQueue:
         self._queue: deque[str | _TextDeltas] = deque()
         self._changed = asyncio.Event()
         self._closed = False
-        self._taken = 0
+        self._turn = Turn()
 
     def put(self, event: Event, text: str | None = None) -> None:
         """``text`` is ``event`` in JSON, where there is such a text already."""
@@ -63,9 +78,7 @@ class PluginQueue:
 
     async def get(self) -> str | None:
         """The next event in JSON; ``None`` after the last one."""
-        self._taken += 1
-        if self._taken % EVENTS_A_TURN == 0:
-            await asyncio.sleep(0)
+        await self._turn.give_way()
         while not self._queue:
             if self._closed:
                 return None

@@ -200,7 +200,7 @@ class ServerEventPipeline:
 
     def _forward(self, connection: ServiceConnection, event: Event, text: str | None) -> None:
         before = self._event_filter.response
-        if not self._event_filter.should_forward(event):
+        if not self._event_filter.should_forward(event, text):
             self._drop(connection, event, self._event_filter.reason)
             return
         if before is not None and self._event_filter.response not in (before, None):

@@ -14,7 +14,6 @@ service connection whenever one is lost or about to expire.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Collection
 
@@ -28,7 +27,7 @@ from agent.realtime.connection.websocket import Closed, ServiceWebSocket
 from agent.realtime.plugin.client_events import ClientEventPath
 from agent.realtime.plugin.connection_manager import ConnectionManager
 from agent.realtime.plugin.notices import NoticePublisher
-from agent.realtime.plugin.plugin_queue import EVENTS_A_TURN, PluginQueue
+from agent.realtime.plugin.plugin_queue import PluginQueue, Turn
 from agent.realtime.plugin.response_monitor import Notice
 from agent.realtime.plugin.server_events import ServerEventPipeline
 from agent.realtime.plugin.tap import Tap
@@ -144,9 +143,9 @@ class PluginWebSocket:
         """Process frames, from one connection after another, until no service can be reached."""
         connections = self._connections
         try:
-            for number in itertools.count(1):
-                if number % EVENTS_A_TURN == 0:
-                    await asyncio.sleep(0)  # waiting frames must not occupy the event loop
+            turn = Turn()
+            while True:
+                await turn.give_way()  # waiting frames must not occupy the event loop
                 frame = await connections.next_frame()
                 closed = frame if isinstance(frame, Closed) else None
                 if isinstance(frame, str):

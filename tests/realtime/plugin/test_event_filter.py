@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.event_filter import EventFilter
 from agent.realtime.plugin.http_session import PluginHTTPSession
+from agent.realtime.plugin.plugin_queue import TURN_SECONDS, PluginQueue
+from agent.realtime.plugin.tap import Tap
 from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.realtime.protocol.dialects import OPENAI_GA
 from agent.realtime.protocol.parameters import with_defaults
@@ -109,3 +112,23 @@ def test_event_outside_a_response_is_dropped(event: dict[str, Any]) -> None:
 )
 def test_malformed_event_is_dropped(event: dict[str, Any]) -> None:
     assert EventFilter().should_forward(event) is False
+
+
+async def test_plugin_queue_lets_others_run_after_milliseconds_not_after_a_count() -> None:
+    queue = PluginQueue(Tap())
+    for number in range(20):
+        queue.put({"type": "odd.event", "number": number})
+    others = 0
+
+    async def count_turns() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    for _ in range(10):
+        await queue.get()
+        time.sleep(2 * TURN_SECONDS)  # noqa: ASYNC251 - a handler that is slow
+    counting.cancel()
+    assert others >= 9

@@ -424,3 +424,16 @@ async def test_flood_of_failed_responses_nobody_waits_for_is_not_told() -> None:
         assert len(caller.told("response_failed")) == 1
         reasons = [each["reason"] for each in caller.told("event_dropped")]
         assert sorted(reasons) == ["out_of_place", "too_many"]
+
+
+async def test_messages_of_many_values_are_not_parsed(caplog: pytest.LogCaptureFixture) -> None:
+    many = json.dumps({"type": "odd.event", "values": [0] * 30_000})
+
+    async def flood(connection: Connection, create: Event) -> None:
+        for _ in range(3):
+            await connection.raw(many)
+        await ordinary(connection, create)
+
+    async with calling(flood) as (caller, _):
+        assert await caller.ask() == "Hello there"
+    assert "3 such messages in all" in caplog.text
