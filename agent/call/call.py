@@ -162,7 +162,7 @@ class Call:
     ) -> AgentSession[None]:
         """Create the session, and have its end be the end of the call."""
         session = create_agent_session(self.settings, http_session, telephone=caller.is_telephone)
-        SessionSource(self._stream.events, session)
+        SessionSource(self._stream.events, session, http_session.tap)
         CallEnd(self._ctx, caller, session, self._attributes, on_close=self._on_session_close)
         if self.settings.voice.turn_taking == PUSH_TO_TALK:
             PushToTalk(session, caller.identity).start(self._ctx.room.local_participant)

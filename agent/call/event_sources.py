@@ -1,9 +1,8 @@
-"""Where a call's events come from: the agent session, its Realtime session and the notices."""
+"""Where a call's events come from: the agent session, the tap of its connections, the notices."""
 
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,9 +27,8 @@ from agent.call.events import (
     SpeechStopped,
     ToolCalled,
 )
-from agent.call.session import get_realtime_session
-from agent.realtime.plugin.model import RealtimeSession
 from agent.realtime.plugin.response_monitor import Notice as RealtimeNotice
+from agent.realtime.plugin.tap import Tap, TapEvent
 
 CONNECTION_LOST = "connection_lost"
 """Name of the notice that the call has no connection to a service, and gets no other."""
@@ -61,13 +59,12 @@ class NoticeSource:
 
 
 class SessionSource:
-    """Publishes from the public events of an agent session and of its Realtime session."""
+    """Publishes from the public events of an agent session and from the tap of its connections."""
 
-    def __init__(self, events: CallEvents, session: AgentSession[None]) -> None:
-        """To be made before the session starts."""
+    def __init__(self, events: CallEvents, session: AgentSession[None], tap: Tap) -> None:
+        """To be made before the session starts. ``tap`` is that of the call's connections."""
         self._events = events
-        self._session = session
-        self._watched: weakref.WeakSet[RealtimeSession] = weakref.WeakSet()
+        tap.subscribe(self._on_tap)
         session.on("user_state_changed", self._on_user_state)
         session.on("agent_state_changed", self._on_agent_state)
         session.on("speech_created", self._on_speech)
@@ -80,12 +77,10 @@ class SessionSource:
             self._events.publish(SpeechStopped())
 
     def _on_agent_state(self, event: AgentStateChangedEvent) -> None:
-        self._watch_service_events()
         if event.new_state == "speaking":
             self._events.publish(FirstAudioPlayed())
 
     def _on_speech(self, event: SpeechCreatedEvent) -> None:
-        self._watch_service_events()
         event.speech_handle.add_done_callback(self._on_speech_done)
 
     def _on_speech_done(self, handle: SpeechHandle) -> None:
@@ -99,16 +94,9 @@ class SessionSource:
                 ToolCalled(call_id=call.call_id, name=call.name, arguments=call.arguments)
             )
 
-    def _watch_service_events(self) -> None:
-        """Subscribe to the service's events, once for each Realtime session of the call.
-
-        TAP: replace this by one ``tap.subscribe`` when agent/realtime/plugin/tap.py is there.
-        Until then, the plugin's own event carries each event that the plugin receives.
-        """
-        model = get_realtime_session(self._session)
-        if model is not None and model not in self._watched:
-            self._watched.add(model)
-            model.on("openai_server_event_received", self.on_service_event)
+    def _on_tap(self, event: TapEvent) -> None:
+        if event.direction == "server" and isinstance(event.event, dict):
+            self.on_service_event(event.event)
 
     def on_service_event(self, event: Mapping[str, Any]) -> None:
         """Publish the beginning or the end of a response; ignore other events."""
