@@ -266,6 +266,12 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
         fix = "Remove REALTIME_OUTPUT_MODALITIES, or set AGENT_VOICE_FROM=model."
         yield problem("REALTIME_OUTPUT_MODALITIES", "", message, fix)
 
+    if kind is not None and settings.session["turn_detection.create_response"] is False:
+        name = "REALTIME_TURN_DETECTION_CREATE_RESPONSE"
+        message = f"{name} is false: the service detects turns, and nobody answers them."
+        fix = "Remove it, or set AGENT_TURN_TAKING to local or push_to_talk."
+        yield problem(name, "", message, fix)
+
 
 def _wrong_values(error: ValidationError, given: Mapping[str, SourcedValue]) -> list[Problem]:
     problems = []
@@ -286,8 +292,6 @@ def _notes(settings: Settings) -> Iterator[str]:
         yield f"{name} is left out where the fallback is taken: it would be refused there."
     if settings.dialect.azure and settings.session[MODEL] is None:
         yield "REALTIME_MODEL does not say which model the deployment holds: nothing is gated."
-    if settings.session["turn_detection.create_response"] is False:
-        yield "turn_detection.create_response is false: the service answers no turn by itself."
     transcriber = settings.session["transcription.model"]
     if transcriber is None:
         yield "No transcription model is set: there is no transcript of what callers say."
