@@ -69,8 +69,9 @@ async def handle_call(
     for secret in settings.secrets():
         add_secret(secret)
     limits = LogLimits.install()
-    ctx.add_shutdown_callback(limits.report)
     attributes = RoomAttributes(ctx.room)
+    connections: list[PluginHTTPSession] = []
+    ctx.add_shutdown_callback(lambda: close_connections_and_log(connections, limits))
     async with end_call_on_failure(ctx, attributes):
         if not settings.agent_record_to_cloud:
             # Otherwise the log of a call that never comes to a session would be uploaded.
@@ -89,7 +90,20 @@ async def handle_call(
         def agent() -> MultimodalAgent:
             return _agent(overridden.settings, tools, make_agent)
 
-        await _handle(ctx, overridden.settings, attributes, agent, caller_wait_seconds)
+        await _handle(
+            ctx, overridden.settings, attributes, agent, caller_wait_seconds, connections.append
+        )
+
+
+async def close_connections_and_log(
+    connections: Sequence[PluginHTTPSession], limits: LogLimits
+) -> None:
+    """Close the connections, then end the limits of the log, which hold for the last lines of a
+    connection, too. LiveKit runs the callbacks of a shutdown at the same time: this is one."""
+    try:
+        await asyncio.gather(*(each.aclose() for each in connections))
+    finally:
+        await limits.report()
 
 
 async def _handle(
@@ -98,6 +112,7 @@ async def _handle(
     attributes: RoomAttributes,
     agent: Callable[[], MultimodalAgent],
     caller_wait_seconds: float,
+    on_connection: Callable[[PluginHTTPSession], None],
 ) -> None:
     # The model and the room take a quarter of a second each, and so does a detector that has not
     # been loaded before: all three at the same time.
@@ -110,7 +125,7 @@ async def _handle(
         on_notice=notices.publish,
         gate=create_audio_gate(settings),
     )
-    ctx.add_shutdown_callback(wire.aclose)
+    on_connection(wire)
 
     early_audio = PreConnectAudio(ctx.room)
     caller = await _caller(ctx, caller_wait_seconds)
