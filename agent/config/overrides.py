@@ -19,6 +19,7 @@ from agent.config.settings import Settings
 from agent.config.sources import problem
 from agent.errors import Problem
 from agent.realtime.protocol.event_json import is_unicode
+from agent.realtime.protocol.parameter_text import finite
 from agent.realtime.protocol.parameters import (
     BY_NAME,
     PARAMETERS,
@@ -26,7 +27,6 @@ from agent.realtime.protocol.parameters import (
     SessionParameters,
     find_parameter,
     findings,
-    finite,
     with_changes,
 )
 from agent.realtime.protocol.rules.messages import (

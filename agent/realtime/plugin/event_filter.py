@@ -67,7 +67,7 @@ class EventFilter:
         self._has_unique_ids, self._doubled, self._last = True, False, {}
 
     def is_open(self, response_id: Any) -> bool:
-        """Whether the engine waits for the end of the response."""
+        """Whether the plugin waits for the end of the response."""
         return isinstance(response_id, str) and response_id in self._responses.open
 
     def should_forward(self, event: Event, text: str | None = None) -> bool:

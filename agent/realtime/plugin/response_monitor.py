@@ -144,7 +144,7 @@ class ResponseMonitor:
                 self._output.add("text")
             case "response.output_item.added" | "response.output_item.done":
                 kind = _get(event, "item", "type")
-                # The engine runs a function once its call is complete; a repeated call, which it
+                # The plugin runs a function once its call is complete; a repeated call, which it
                 # has run already, is announced and never completed here.
                 is_begun = kind == "function_call" and event["type"].endswith(".added")
                 if kind not in (None, "message") and not is_begun:

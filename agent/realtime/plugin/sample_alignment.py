@@ -16,7 +16,7 @@ _DELTA = "response.output_audio.delta"
 _SAMPLE_BYTES = PLUGIN_FORMAT.bytes_per_sample
 
 
-class WholeSamples:
+class SampleAlignment:
     """One connection's."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from agent.realtime.plugin.notices import NoticePublisher
 from agent.realtime.plugin.plugin_queue import PluginQueue
 from agent.realtime.plugin.response_monitor import Notice, ResponseMonitor, setting_differs_notice
 from agent.realtime.plugin.response_repair import ResponseRepair
-from agent.realtime.plugin.sample_alignment import WholeSamples
+from agent.realtime.plugin.sample_alignment import SampleAlignment
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.protocol.event_json import parse
 from agent.realtime.state.call_state import CallState
@@ -58,7 +58,7 @@ class ServerEventPipeline:
             text_only=connector.target.parameters["output_modalities"] == ["text"]
         )
         self._event_filter = EventFilter()
-        self._whole_samples = WholeSamples()
+        self._sample_alignment = SampleAlignment()
         self._repair = ResponseRepair(state.unanswered_calls)
         self._flood, self._dropped = FloodLimit(), DroppedEvents()
         self._quiet_timer: asyncio.TimerHandle | None = None
@@ -82,7 +82,7 @@ class ServerEventPipeline:
         """Forget the connection's responses. ``events`` end for the plugin what the connection
         has begun."""
         self._repair.forget()
-        self._whole_samples.forget()
+        self._sample_alignment.forget()
         self._stop_quiet_timer()
         for event in events:
             if self._event_filter.should_forward(event):
@@ -206,7 +206,7 @@ class ServerEventPipeline:
         if before is not None and self._event_filter.response not in (before, None):
             # The plugin would wait for the rest of the one before, for ever.
             self._plugin_queue.put(cancelled_response_done(before))
-        whole = self._whole_samples.take(event)
+        whole = self._sample_alignment.take(event)
         if whole is not None:
             self._plugin_queue.put(whole, text if whole is event else None)
 

@@ -7,8 +7,6 @@ with ``REALTIME_`` before it: ``turn_detection.threshold`` is
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,30 +14,16 @@ from typing import Any
 from agent.errors import Violation
 from agent.realtime.protocol.dialects import OPENAI_GA, Dialect, flat_path, to_service
 from agent.realtime.protocol.event_json import serialise
+from agent.realtime.protocol.parameter_text import SWITCHES, parse_text
 from agent.realtime.protocol.rules import Context, check_event
 from agent.realtime.protocol.rules.models import SHUTDOWN, SPEECH_MODELS, TRANSCRIPTION_MODELS
 from agent.realtime.protocol.rules.parameter_rules import Row, Setting
 from agent.realtime.protocol.rules.session import FLAT_VOICES, SESSION
-from agent.realtime.protocol.rules.value_types import (
-    Either,
-    Flag,
-    Group,
-    Integer,
-    Number,
-    Text,
-    Texts,
-)
 
 MODEL = "model"
 _SECTIONS = ("audio.input.", "audio.output.")
 _ONE_KEY = {"noise_reduction.type": "noise_reduction"}
 """Objects with one key that matters go by their own name."""
-_SWITCH = {
-    "turn_detection": "turn_detection.type",
-    "transcription": "transcription.model",
-    "noise_reduction": "noise_reduction",
-}
-"""The parameter without which a group of them is off."""
 _DETECTION = "turn_detection.type"
 _SERVER_VAD_ONLY = (
     "turn_detection.threshold",
@@ -77,7 +61,7 @@ class Parameter:
     def parse(self, text: str) -> Any:
         """The value that ``text`` of the environment spells. What cannot be read stays text: the
         rules say what is wrong with it."""
-        return _parse(text, self.rows[0])
+        return parse_text(text, self.rows[0])
 
 
 def _named() -> tuple[Parameter, ...]:
@@ -153,7 +137,7 @@ class SessionParameters:
 
     def _is_off(self, name: str) -> bool:
         """Whether ``name`` belongs to a group that was switched off."""
-        switch = _SWITCH.get(name.partition(".")[0])
+        switch = SWITCHES.get(name.partition(".")[0])
         return switch not in (None, name) and self.values.get(switch or "", "") is None
 
 
@@ -292,56 +276,3 @@ def _put(place: dict[str, Any], path: list[str], value: Any) -> None:
     for part in parents:
         place = place.setdefault(part, {})
     place[last] = value
-
-
-_TRUE = {"true", "1", "yes", "on"}
-_FALSE = {"false", "0", "no", "off"}
-_NONE = {"none", "null", "off"}
-
-
-def _parse(text: str, row: Row) -> Any:
-    rule = row.rule
-    if _can_be_off(row) and text.lower() in _NONE:
-        return None
-    if isinstance(rule, Flag):
-        word = text.lower()
-        return True if word in _TRUE else False if word in _FALSE else text
-    if isinstance(rule, Number | Integer) or (
-        isinstance(rule, Either) and isinstance(rule.second, Integer)
-    ):
-        return _number(text)
-    if isinstance(rule, Texts):
-        listed = _json(text) if text.startswith("[") else None
-        return listed if listed is not None else [word.strip() for word in text.split(",")]
-    if isinstance(rule, Group | Either) and text.startswith("{"):
-        value = _json(text)
-        return text if value is None else value
-    return text
-
-
-def _can_be_off(row: Row) -> bool:
-    name = row.path.rpartition(".")[0].rpartition(".")[2]
-    switches = row.path.endswith((".type", "transcription.model")) and name in _SWITCH
-    return switches or (row.null and not isinstance(row.rule, Text))
-
-
-def finite(text: str) -> float:
-    """The number that JSON's ``text`` spells. ``ValueError`` for one that cannot be sent."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no number that can be sent")
-    return number
-
-
-def _number(text: str) -> Any:
-    """The number that ``text`` spells, else ``text`` itself."""
-    value = _json(text)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
-
-
-def _json(text: str) -> Any:
-    """What ``text`` says in JSON that can be sent; ``None`` where it is none."""
-    try:
-        return json.loads(text, parse_float=finite, parse_constant=finite)
-    except (ValueError, RecursionError):
-        return None

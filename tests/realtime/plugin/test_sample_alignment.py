@@ -13,7 +13,7 @@ import pytest
 from agent.realtime.connection.service_target import ServiceTarget
 from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.model import realtime_model
-from agent.realtime.plugin.sample_alignment import WholeSamples
+from agent.realtime.plugin.sample_alignment import SampleAlignment
 from agent.realtime.plugin.websocket import PluginWebSocket
 from agent.realtime.protocol.dialects import OPENAI_GA
 from agent.realtime.protocol.parameters import with_defaults
@@ -56,7 +56,7 @@ async def test_plugin_plays_audio_that_is_cut_in_the_middle_of_a_sample(size: in
 
 
 def test_half_a_sample_waits_for_its_own_item() -> None:
-    samples = WholeSamples()
+    samples = SampleAlignment()
     assert samples.take(delta(b"\1")) is None
     even = delta(b"\2\2", "b")
     assert samples.take(even) is even
@@ -98,7 +98,7 @@ async def audio_of(wire: PluginWebSocket) -> bytes:
 
 @pytest.mark.parametrize("text", ["abc", "\u00e9"])
 def test_what_is_no_base64_is_left_as_it_is(text: str) -> None:
-    samples = WholeSamples()
+    samples = SampleAlignment()
     samples.take(delta(b"\1"))
     broken = {**delta(b""), "delta": text}
     assert samples.take(broken) is broken

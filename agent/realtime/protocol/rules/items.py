@@ -127,7 +127,7 @@ def _message(message: Group, dialect: Dialect) -> Group:
 
 
 def _content(allowed: tuple[str, ...], kinds: tuple[str, ...], dialect: Dialect) -> Key:
-    """Content of the ``allowed`` kinds; another kind is told by its type alone."""
+    """Content of the ``allowed`` kinds; another kind is known by its type alone."""
     rows = [Row("type", Text(enum=kinds), LIVE, required=True), *CONTENT]
     group = tree(rows, dialect)
     kind = Key(Text(enum=allowed), required=True)

@@ -239,7 +239,7 @@ SESSION = (
         Text(),
         SPEC,
         setting=Setting(
-            "What the model is told to be, instead of the persona's instructions.",
+            "What the model is asked to be, instead of the persona's instructions.",
             alias="OPENAI_INSTRUCTIONS",
         ),
     ),
