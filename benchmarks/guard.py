@@ -109,12 +109,14 @@ def guarded(guard: Guard, text: str) -> None:
         raise SystemExit("the event to measure with is not valid")
 
 
-def send(leg: ServiceConnection, text: str) -> None:
+def send(service_connection: ServiceConnection, text: str) -> None:
     """What a connection does with an event that is not the first, nor audio."""
     if parse_append(text) is not None or isinstance(event := parse(text), Violation):
         raise SystemExit("the event to measure with is not one")
-    admitted = leg.admit(leg.target.complete_session_update(event, first=False))
-    if admitted is None or leg.send(admitted) is not None:
+    admitted = service_connection.admit(
+        service_connection.target.complete_session_update(event, first=False)
+    )
+    if admitted is None or service_connection.send(admitted) is not None:
         raise SystemExit("the event to measure with is not valid")
 
 
@@ -122,13 +124,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    leg, _ = connection()
+    service_connection, _ = connection()
     guard = Guard(OPENAI_GA, Context("gpt-realtime-2.1"))
     control = parse(CONTROL)
     figures = {
         "control event, read to written": microseconds(lambda: guarded(guard, CONTROL)),
         "of that, the rules": microseconds(lambda: guard.check(control)),
-        "with all a connection does": microseconds(lambda: send(leg, CONTROL)),
+        "with all a connection does": microseconds(lambda: send(service_connection, CONTROL)),
     }
     for name, text in APPENDS.items():
         chunk = parse_append(text)

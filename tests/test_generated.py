@@ -18,5 +18,5 @@ def test_a_generated_file_is_up_to_date(path: Path, text: str) -> None:
 
 
 def test_help_names_every_parameter() -> None:
-    told = help_text()
-    assert all(line.name in told for line in parameter_lines())
+    reported = help_text()
+    assert all(line.name in reported for line in parameter_lines())

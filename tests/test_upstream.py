@@ -69,7 +69,7 @@ def test_how_a_worker_refuses_a_job() -> None:
     assert "def _get_effective_load(self) -> float:" in source
 
 
-def test_who_is_told_of_a_process_that_has_ended() -> None:
+def test_who_is_reported_of_a_process_that_has_ended() -> None:
     """agent/server.py extends what upstream calls with each."""
     source = inspect.getsource(AgentServer)
     assert "async def _update_job_status(self, proc: ipc.job_executor.JobExecutor)" in source
@@ -77,7 +77,7 @@ def test_who_is_told_of_a_process_that_has_ended() -> None:
     assert "t = self._loop.create_task(self._update_job_status(proc))" in source
 
 
-def test_where_the_engine_touches_the_network() -> None:
+def test_where_the_plugin_touches_the_network() -> None:
     """agent/realtime/plugin/websocket.py stands in for these calls, and for no others."""
     source = inspect.getsource(inspect.getmodule(openai.realtime.RealtimeSession))  # type: ignore[arg-type]
     assert source.count(".ws_connect(") == 1
@@ -99,7 +99,7 @@ def test_a_jobs_api_can_be_given_to_it() -> None:
 
 
 def test_who_connects_a_session_of_the_plugin() -> None:
-    """agent/realtime/plugin/model.py connects by a wire of the session's own."""
+    """agent/realtime/plugin/model.py connects by a WebSocket of the session's own."""
     session = openai.realtime.RealtimeSession
     assert "ws_conn = await self._create_ws_conn()" in inspect.getsource(session._main_task)
     assert "self._report_connection_acquired(" in inspect.getsource(session._create_ws_conn)

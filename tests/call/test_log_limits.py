@@ -54,15 +54,15 @@ async def test_log_each_refused_event_has_its_line(
     limits: LogLimits, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        wire = await PluginHTTPSession([way]).ws_connect("")
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        websocket = await PluginHTTPSession([target]).ws_connect("")
         first: tuple[dict[str, Any], ...]
         first = {"bogus": 1}, {"max_output_tokens": 9999}, {"audio": {"output": {"speed": 99}}}
         for number, wrong in enumerate([*first, *[{"bogus": 1}] * 20]):
             session = {"type": "realtime", **wrong}
             update = {"type": "session.update", "event_id": f"e{number}", "session": session}
-            await wire.send_str(json.dumps(update))
-        await wire.close()
+            await websocket.send_str(json.dumps(update))
+        await websocket.close()
     await limits.report()
     lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     for param in ("session.bogus", "session.max_output_tokens", "session.audio.output.speed"):
@@ -75,17 +75,17 @@ async def test_log_each_failed_attempt_and_each_differing_setting_has_its_line(
     limits: LogLimits, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        wire = await PluginHTTPSession([way]).ws_connect("")
-        connector = Connector([way])
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        websocket = await PluginHTTPSession([target]).ws_connect("")
+        connector = Connector([target])
         for _ in range(4):
             connector.on_failure(ServiceError("host", "busy", status=503))
         session = {"type": "realtime", "instructions": "Be kind.", "max_output_tokens": 100}
         update = {"type": "session.update", "event_id": "e", "session": session}
-        await wire.send_str(json.dumps(update))
+        await websocket.send_str(json.dumps(update))
         await service.say({"type": "session.updated", "session": {"max_output_tokens": 50}})
-        await asyncio.wait_for(wire.receive(), 5)
-        await wire.close()
+        await asyncio.wait_for(websocket.receive(), 5)
+        await websocket.close()
     lines = [record.getMessage() for record in caplog.records]
     assert sum("busy" in line for line in lines) == 4
     for setting in ("instructions", "max_output_tokens"):

@@ -182,8 +182,8 @@ def test_metadata_of_any_kind_costs_its_own_refusal_only(settings: Settings, met
 )
 def test_half_a_character_never_leaves(settings: Settings, metadata: str) -> None:
     taken = apply_metadata(metadata, settings)
-    (told,) = taken.problems
-    str(told).encode()
+    (reported,) = taken.problems
+    str(reported).encode()
     assert taken.settings.session["instructions"] == settings.session["instructions"]
 
 
@@ -211,8 +211,8 @@ def test_many_problems_are_few_lines_and_a_short_attribute(settings: Settings) -
     assert lines[-1] == f"job metadata: {len(problems) - 10} more problems."
     assert all(len(line) < 600 for line in lines)
     voice = next(each for each in problems if each.setting == "REALTIME_VOICE")
-    told = json.dumps([voice.as_dict()] * MAX_PROBLEMS)
-    assert len(told) < 64 * 1024
+    reported = json.dumps([voice.as_dict()] * MAX_PROBLEMS)
+    assert len(reported) < 64 * 1024
 
 
 def test_a_problem_shows_no_key_of_the_workers(tmp_path: Path) -> None:

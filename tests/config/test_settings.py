@@ -81,8 +81,8 @@ def test_a_secret_from_a_file(folder: Path) -> None:
 
 
 def test_a_secret_file_that_is_missing(folder: Path) -> None:
-    told = problems({**AZURE, "OPENAI_API_KEY_FILE": "/nowhere"}, folder)
-    assert told == [
+    reported = problems({**AZURE, "OPENAI_API_KEY_FILE": "/nowhere"}, folder)
+    assert reported == [
         "OPENAI_API_KEY_FILE: Cannot read '/nowhere': No such file or directory "
         "(set in the environment). Give a readable file."
     ]
@@ -115,7 +115,7 @@ TEMPERATURE_0 = (
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "reported"),
     [
         ({**AZURE, "REALTIME_TEMPERATURE": "0"}, TEMPERATURE_0),
         (
@@ -181,16 +181,16 @@ TEMPERATURE_0 = (
     ],
 )
 def test_one_line_names_value_rule_source_and_fix(
-    environ: dict[str, str], told: str, folder: Path
+    environ: dict[str, str], reported: str, folder: Path
 ) -> None:
-    assert problems(environ, folder) == [told]
+    assert problems(environ, folder) == [reported]
 
 
-def test_all_problems_are_told_at_once(folder: Path) -> None:
+def test_all_problems_are_reported_at_once(folder: Path) -> None:
     environ = {"REALTIME_DIALECT": "azure_preview", "REALTIME_TEMPERATURE": "0"}
-    told = problems(environ, folder)
-    assert len(told) == 4
-    assert TEMPERATURE_0 in told
+    reported = problems(environ, folder)
+    assert len(reported) == 4
+    assert TEMPERATURE_0 in reported
 
 
 def test_numbers_that_are_none_reach_the_rules_as_they_are(folder: Path) -> None:

@@ -128,7 +128,7 @@ def test_a_mistake_is_not_dropped(tmp_path: Path) -> None:
     assert len(check_settings(environ, tmp_path).problems) == 1
 
 
-def test_a_model_with_a_last_day_is_told_by_it(tmp_path: Path) -> None:
+def test_a_model_with_a_last_day_is_reported_by_it(tmp_path: Path) -> None:
     report = check_settings({**OPENAI, "REALTIME_MODEL": "gpt-realtime"}, tmp_path)
     assert report.problems == []
     assert "2027-01-20" in report.warnings[0]
@@ -149,17 +149,17 @@ def test_malformed_addresses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["REALTIME_INSTRUCTIONS", "AGENT_WELCOME", "OPENAI_INSTRUCTIONS"])
-def test_bytes_that_are_not_utf8_are_told_with_their_setting(name: str, tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_reported_with_their_setting(name: str, tmp_path: Path) -> None:
     environ = {"OPENAI_API_KEY": "sk", name: b"caf\xe9".decode(errors="surrogateescape")}
-    (told,) = check_settings({**environ, "SOME_OTHER": environ[name]}, tmp_path).problems
-    assert "is not valid UTF-8" in str(told)
-    str(told).encode()
+    (reported,) = check_settings({**environ, "SOME_OTHER": environ[name]}, tmp_path).problems
+    assert "is not valid UTF-8" in str(reported)
+    str(reported).encode()
 
 
 def test_an_object_that_cannot_be_json_is_a_problem(tmp_path: Path) -> None:
     environ = {"OPENAI_API_KEY": "sk", "REALTIME_TRACING": '{"metadata": {"a": 1e400}}'}
-    (told,) = check_settings(environ, tmp_path).problems
-    assert told.setting == "REALTIME_TRACING"
+    (reported,) = check_settings(environ, tmp_path).problems
+    assert reported.setting == "REALTIME_TRACING"
 
 
 def test_an_unknown_transcription_model_is_a_warning(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_no_problem_shows_a_secret(environ: dict[str, str], file: str, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "reported"),
     [
         ("sk-one\nsk-two", "character 7 of 13 is a line break"),
         ("sk-one two", "character 7 of 10 is a space"),
@@ -216,10 +216,12 @@ def test_no_problem_shows_a_secret(environ: dict[str, str], file: str, tmp_path:
         ("sk-\udcff", "character 4 of 4 is not ASCII"),
     ],
 )
-def test_a_key_that_no_header_can_carry_is_a_problem(key: str, told: str, tmp_path: Path) -> None:
+def test_a_key_that_no_header_can_carry_is_a_problem(
+    key: str, reported: str, tmp_path: Path
+) -> None:
     (problem,) = check_settings({"OPENAI_API_KEY": key}, tmp_path).problems
     assert problem.setting == "OPENAI_API_KEY"
-    assert told in str(problem)
+    assert reported in str(problem)
     (tmp_path / "key").write_bytes(key.encode(errors="surrogateescape") + b"\n")
     assert check_settings({"OPENAI_API_KEY_FILE": str(tmp_path / "key")}, tmp_path).problems
 
@@ -262,7 +264,7 @@ def test_a_persona_without_instructions_is_a_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (
             b"AGENT_WELCOME=caf\xe9\n",
@@ -276,12 +278,12 @@ def test_a_persona_without_instructions_is_a_problem(tmp_path: Path) -> None:
         (b"REALTIME_VOICE\n", "Line 1 names REALTIME_VOICE and gives it no value"),
     ],
 )
-def test_a_broken_env_file_is_a_problem(content: bytes, told: str, tmp_path: Path) -> None:
+def test_a_broken_env_file_is_a_problem(content: bytes, reported: str, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(content)
     (problem,) = check_settings(OPENAI, tmp_path).problems
-    assert told in str(problem)
+    assert reported in str(problem)
     assert problem.source == ".env"
-    with pytest.raises(SettingsError, match="UTF-8" if "UTF-8" in told else "Line"):
+    with pytest.raises(SettingsError, match="UTF-8" if "UTF-8" in reported else "Line"):
         read_livekit_settings({}, tmp_path)
 
 
@@ -293,7 +295,7 @@ def test_an_env_file_with_a_byte_order_mark_or_a_name_from_outside_is_read(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "reported"),
     [
         ("temperature", "1e400", "=1e400 is greater than any number that can be sent"),
         ("temperature", "9" * 5000, "… (5000 characters) … 9999999999999 is greater than"),
@@ -305,18 +307,18 @@ def test_an_env_file_with_a_byte_order_mark_or_a_name_from_outside_is_read(tmp_p
         ("tracing", '{"metadata": {', "{ is not JSON: "),
     ],
 )
-def test_a_value_that_cannot_be_read_is_told_why(
-    name: str, text: str, told: str, tmp_path: Path
+def test_a_value_that_cannot_be_read_is_reported_why(
+    name: str, text: str, reported: str, tmp_path: Path
 ) -> None:
     environ = {**OPENAI, "REALTIME_DIALECT": "openai_beta"}
     report = check_settings(environ, tmp_path, set_values={name: text})
     (problem,) = report.problems
-    assert told in str(problem)
+    assert reported in str(problem)
     assert len(str(problem)) < 2000
     json.dumps(report.session, allow_nan=False)
 
 
-def test_two_names_of_one_setting_with_different_values_are_told(tmp_path: Path) -> None:
+def test_two_names_of_one_setting_with_different_values_are_reported(tmp_path: Path) -> None:
     environ = {
         **OPENAI,
         "OPENAI_MAX_TOKENS": "50",

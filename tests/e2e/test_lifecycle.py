@@ -132,7 +132,7 @@ async def test_room_with_machines_only_ends_the_job(without_model: Worker) -> No
         await without_model.until("no caller came", 5)
 
 
-async def test_first_connection_that_fails_is_told_to_the_client_and_nothing_is_recorded(
+async def test_first_connection_that_fails_is_reported_to_the_client_and_nothing_is_recorded(
     without_model: Worker,
 ) -> None:
     caller = without_model.called("no-model")
@@ -147,7 +147,7 @@ async def test_first_connection_that_fails_is_told_to_the_client_and_nothing_is_
     await until_gone(without_model.livekit, "no-model")
 
 
-async def test_huge_metadata_is_told_within_livekits_bound(
+async def test_huge_metadata_is_reported_within_livekits_bound(
     worker: Worker, livekit: LiveKitAddress
 ) -> None:
     room = f"huge-{secrets.token_hex(3)}"

@@ -46,7 +46,7 @@ async def test_a_call_has_its_own_voice_and_falls_back_where_it_is_wrong(
     assert session["errors"] == []
 
 
-async def test_a_call_that_is_rejected_is_told_why_and_not_left_alone(
+async def test_a_call_that_is_rejected_is_reported_why_and_not_left_alone(
     livekit: LiveKitAddress, stand_in: StandIn
 ) -> None:
     before = len(stand_in.record.sessions)

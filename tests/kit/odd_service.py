@@ -129,17 +129,17 @@ class Caller(PluginSession):
         url = f"http://127.0.0.1:{service.port}/v1"
         key, context = ApiKey("a-key-of-somebody"), Context("gpt-realtime")
         endpoint = openai_endpoint(OPENAI_GA, url, "gpt-realtime", key, context)
-        wire = PluginHTTPSession(
+        http_session = PluginHTTPSession(
             [ServiceTarget(endpoint, parameters)], on_notice=self.notices.append
         )
-        super().__init__(realtime_model(parameters, wire).session())
+        super().__init__(realtime_model(parameters, http_session).session())
 
     async def ask(self, within: float = 3.0) -> str:
         """Ask for an answer; the words of all answers that came."""
         await asyncio.wait_for(self.session.generate_reply(), within)
         return " ".join(await self.texts(within))
 
-    def told(self, name: str) -> list[dict[str, Any]]:
+    def reported(self, name: str) -> list[dict[str, Any]]:
         return [notice.detail for notice in self.notices if notice.name == name]
 
 

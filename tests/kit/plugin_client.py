@@ -60,22 +60,22 @@ def endpoint(dialect: Dialect, url: str, model: str = "gpt-realtime-2.1") -> End
 class Client:
     """Sends events as the plugin would, and collects those that come."""
 
-    def __init__(self, wire: PluginWebSocket) -> None:
-        self._wire = wire
+    def __init__(self, websocket: PluginWebSocket) -> None:
+        self._websocket = websocket
         self.events: list[Event] = []
         self._reading = asyncio.create_task(self._read())
         self._changed = asyncio.Event()
 
     async def send(self, type: str, **fields: Any) -> None:
-        await self._wire.send_str(json.dumps({"type": type, **fields}))
+        await self._websocket.send_str(json.dumps({"type": type, **fields}))
 
     async def raw(self, text: str) -> None:
-        await self._wire.send_str(text)
+        await self._websocket.send_str(text)
 
     async def append(self, pcm: bytes) -> None:
         for frame in frames(pcm, SERVICE_RATE, 100):
             audio = base64.b64encode(frame).decode()
-            await self._wire.send_str(
+            await self._websocket.send_str(
                 json.dumps({"audio": audio, "type": "input_audio_buffer.append"})
             )
 
@@ -102,11 +102,11 @@ class Client:
         return [event["error"] for event in self.events if event["type"] == "error"]
 
     async def close(self) -> None:
-        await self._wire.close()
+        await self._websocket.close()
         await self._reading
 
     async def _read(self) -> None:
-        while (message := await self._wire.receive()).data is not None:
+        while (message := await self._websocket.receive()).data is not None:
             if not isinstance(message.data, str):
                 break
             self.events.append(json.loads(message.data))

@@ -88,11 +88,11 @@ class Nowhere(TextOutput):
 
 class Talk:
     def __init__(
-        self, stand_in: StandIn, session: AgentSession[None], wire: PluginHTTPSession
+        self, stand_in: StandIn, session: AgentSession[None], http_session: PluginHTTPSession
     ) -> None:
         self.stand_in = stand_in
         self.session = session
-        self.wire = wire
+        self.http_session = http_session
         self.loudspeaker = Loudspeaker()
 
     @property
@@ -126,9 +126,9 @@ async def talking(
     async with StandIn(StandInOptions(script=script, pace=pace)) as stand_in:
         given = {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": f"{stand_in.url}/v1", **environ}
         settings = read_settings({"REALTIME_SERVICE": "openai", **given}, tmp_path)
-        wire = PluginHTTPSession(settings.service_targets())
-        session = create_agent_session(settings, wire, telephone=True)
-        talk = Talk(stand_in, session, wire)
+        http_session = PluginHTTPSession(settings.service_targets())
+        session = create_agent_session(settings, http_session, telephone=True)
+        talk = Talk(stand_in, session, http_session)
         synchroniser = TranscriptSynchronizer(
             next_in_chain_audio=talk.loudspeaker, next_in_chain_text=Nowhere()
         )

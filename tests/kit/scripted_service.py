@@ -58,7 +58,7 @@ class ScriptedService:
         self.connections: list[Connection] = []
         self.notices: list[Notice] = []
         self.sessions: list[PluginHTTPSession] = []
-        self.way: ServiceTarget
+        self.target: ServiceTarget
         self.session: PluginHTTPSession
         self.client: Client
 
@@ -68,10 +68,10 @@ class ScriptedService:
 
     def new_session(self) -> PluginHTTPSession:
         """What a plugin connects with, to this service."""
-        self.sessions.append(PluginHTTPSession([self.way], on_notice=self.notices.append))
+        self.sessions.append(PluginHTTPSession([self.target], on_notice=self.notices.append))
         return self.sessions[-1]
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [notice.name for notice in self.notices]
 
     async def until(self, condition: Callable[[], Any]) -> None:
@@ -81,9 +81,9 @@ class ScriptedService:
 
     async def reconnected(self) -> Connection:
         """Hang up; the next connection, once the call has moved to it."""
-        before = self.told().count("reconnected")
+        before = self.reported().count("reconnected")
         await self.newest.socket.close(1001)
-        await self.until(lambda: self.told().count("reconnected") > before)
+        await self.until(lambda: self.reported().count("reconnected") > before)
         return self.newest
 
     async def serve(self, socket: ServerConnection) -> None:
@@ -118,7 +118,7 @@ async def scripted(
         port = server.sockets[0].getsockname()[1]
         url = f"ws://127.0.0.1:{port}/v1/realtime?model=m"
         endpoint = Endpoint(OPENAI_GA, url, credential or ApiKey("sk-1"), Context())
-        service.way = ServiceTarget(
+        service.target = ServiceTarget(
             endpoint, with_defaults({"turn_detection.type": None}, OPENAI_GA)
         )
         service.session = service.new_session()

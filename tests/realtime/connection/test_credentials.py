@@ -42,7 +42,7 @@ async def test_a_key_that_was_rotated_is_taken_at_the_next_connection(tmp_path: 
     async with RecordingService() as service:
         endpoint = service.endpoint(OPENAI_GA, ApiKey("sk-1", file=file))
         session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))])
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         file.write_text("sk-2\n")
         await service.hang_up()
         await service.connections(2)
@@ -52,7 +52,7 @@ async def test_a_key_that_was_rotated_is_taken_at_the_next_connection(tmp_path: 
         file.unlink()
         await service.hang_up()
         await service.connections(4)
-        await wire.close()
+        await websocket.close()
     sent = [headers["Authorization"] for headers in service.headers]
     assert sent == ["Bearer sk-1", "Bearer sk-2", "Bearer sk-2", "Bearer sk-2"]
 
@@ -91,11 +91,11 @@ async def test_key_error_event_of_a_key_that_was_half_written_leads_to_another_c
     async with RecordingService() as service:
         endpoint = service.endpoint(OPENAI_GA, RotatedMeanwhile("sk-0", file=file))
         session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))])
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": "Wrong."}
         await service.say({"type": "error", "event_id": "e", "error": error})
         await service.connections(2)
-        await wire.close()
+        await websocket.close()
     assert service.headers[1]["Authorization"] == "Bearer sk-half"
 
 
@@ -150,14 +150,16 @@ async def test_a_token_of_entra_id(monkeypatch: pytest.MonkeyPatch) -> None:
         url = f"http://127.0.0.1:{service.port}"
         endpoint = azure_endpoint(AZURE_GA, url, "speech", EntraToken(), "", Context())
         session = PluginHTTPSession([ServiceTarget(endpoint, with_defaults({}, AZURE_GA))])
-        wire = await session.ws_connect("")
-        await wire.close()
+        websocket = await session.ws_connect("")
+        await websocket.close()
         assert asked == [ENTRA_SCOPE.removesuffix("/.default")]
         assert service.headers[0]["Authorization"] == "Bearer token-1"
         assert "api-key" not in service.headers[0]
 
 
-async def test_an_identity_that_is_none_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_identity_that_is_none_is_reported_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with identity(monkeypatch, known=False):
         with pytest.raises(ServiceError, match="no token from Entra ID") as caught:
             await io_loop().run(EntraToken().headers("res.openai.azure.com"))

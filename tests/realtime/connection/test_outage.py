@@ -147,14 +147,16 @@ HANDSHAKES = {
 
 
 @pytest.mark.parametrize("serve", HANDSHAKES.values(), ids=HANDSHAKES)
-@pytest.mark.parametrize("ways", [1, 2], ids=["alone", "with a fallback"])
-async def test_handshake_that_fails_ends_the_call_within_the_bound(serve: Serve, ways: int) -> None:
+@pytest.mark.parametrize("targets", [1, 2], ids=["alone", "with a fallback"])
+async def test_handshake_that_fails_ends_the_call_within_the_bound(
+    serve: Serve, targets: int
+) -> None:
     notices: list[Notice] = []
     service = Service(serve)
-    async with service.running() as way:
+    async with service.running() as target:
         # As a job does it: the first connection is begun before the caller is there.
-        opening = asyncio.create_task(open_websocket(way.endpoint))
-        session = PluginHTTPSession([way] * ways, opening=opening, on_notice=notices.append)
+        opening = asyncio.create_task(open_websocket(target.endpoint))
+        session = PluginHTTPSession([target] * targets, opening=opening, on_notice=notices.append)
         began = time.monotonic()
         with pytest.raises(APIConnectionError) as caught:
             await session.ws_connect("")
@@ -174,9 +176,9 @@ async def test_fallback_is_reached_within_the_bound_when_the_first_service_is_si
         other = ServiceTarget(second.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
         session = PluginHTTPSession([first, other])
         began = time.monotonic()
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         assert time.monotonic() - began < BOUND / 2 + TOLERANCE
-        await wire.close()
+        await websocket.close()
 
 
 SESSIONS = {
@@ -192,14 +194,14 @@ async def test_session_that_fails_ends_the_call_within_the_bound(
 ) -> None:
     notices: list[Notice] = []
     service = Service(serve)
-    async with service.running() as way:
-        session = PluginHTTPSession([way], on_notice=notices.append)
+    async with service.running() as target:
+        session = PluginHTTPSession([target], on_notice=notices.append)
         began = time.monotonic()
-        wire = await session.ws_connect("")
-        await wire.send_str(json.dumps(UPDATE))
-        await end_of(wire)
+        websocket = await session.ws_connect("")
+        await websocket.send_str(json.dumps(UPDATE))
+        await end_of(websocket)
         lasted = time.monotonic() - began
-        await wire.close()
+        await websocket.close()
     assert lasted < BOUND + TOLERANCE
     assert lasted > BOUND / 2, "it gave up early"
     assert 2 <= service.connections <= 12
@@ -208,24 +210,24 @@ async def test_session_that_fails_ends_the_call_within_the_bound(
     assert len([r for r in caplog.records if r.levelname == "ERROR"]) <= 2
 
 
-async def test_session_created_without_update_confirmed_goes_on_and_is_told() -> None:
-    async with recorded() as (service, wire, notices):
+async def test_session_created_without_update_confirmed_goes_on_and_is_reported() -> None:
+    async with recorded() as (service, websocket, notices):
         await service.say(CREATED)
-        await told(notices, "settings_unconfirmed")
+        await reported(notices, "settings_unconfirmed")
         await service.hang_up()
         began = time.monotonic()
         await service.connections(2)
         await service.say(CREATED)
-        await told(notices, "reconnected")
+        await reported(notices, "reconnected")
         # It is known not to confirm anything: the second time nobody waits for it.
         assert time.monotonic() - began < 0.2
         await service.say({"type": "rate_limits.updated", "rate_limits": []})
-        assert (await event_of(wire, "rate_limits.updated"))["rate_limits"] == []
+        assert (await event_of(websocket, "rate_limits.updated"))["rate_limits"] == []
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["by id", "with a null event_id"])
-async def test_settings_refused_twice_are_told(named: bool) -> None:
-    async with recorded() as (service, wire, notices):
+async def test_settings_refused_twice_are_reported(named: bool) -> None:
+    async with recorded() as (service, websocket, notices):
         await service.say(CREATED)
         for _ in range(2):
             update = await service.received()
@@ -234,12 +236,12 @@ async def test_settings_refused_twice_are_told(named: bool) -> None:
             error = {"type": "invalid_request_error", "code": None, "event_id": event_id}
             message = "Unsupported option for this model"
             await service.say({"type": "error", "error": {**error, "message": message}})
-        await told(notices, "settings_refused")
+        await reported(notices, "settings_refused")
         assert notices[-1].detail == {"reason": "Unsupported option for this model"}
-        assert (await event_of(wire, "error"))["error"]["message"] == message
+        assert (await event_of(websocket, "error"))["error"]["message"] == message
         # Nothing is left of it that another connection would be asked for.
         await service.say(UPDATED)
-        await event_of(wire, "session.updated")
+        await event_of(websocket, "session.updated")
 
 
 EMPTY_COMMIT = {
@@ -255,25 +257,25 @@ EMPTY_COMMIT = {
 
 
 async def test_refused_commits_without_event_id_do_not_count_as_refused_settings() -> None:
-    async with recorded() as (service, wire, notices):
+    async with recorded() as (service, websocket, notices):
         for event in (CREATED, EMPTY_COMMIT, EMPTY_COMMIT, UPDATED):
             await service.say(event)
-        await event_of(wire, "session.updated")
+        await event_of(websocket, "session.updated")
     assert "settings_refused" not in [notice.name for notice in notices]
 
 
 async def test_refused_commit_without_event_id_does_not_refuse_a_reconnects_settings() -> None:
-    async with recorded() as (service, wire, notices):
+    async with recorded() as (service, websocket, notices):
         await service.say(CREATED)
         await service.say(UPDATED)
-        await event_of(wire, "session.updated")
+        await event_of(websocket, "session.updated")
         assert (await service.received())["type"] == "session.update"
         await service.hang_up()
         await service.connections(2)
         assert (await service.received())["type"] == "session.update"
         for event in (CREATED, EMPTY_COMMIT, UPDATED):
             await service.say(event)
-        await told(notices, "reconnected")
+        await reported(notices, "reconnected")
         assert service.frames.empty(), "the settings were sent again"
 
 
@@ -281,25 +283,25 @@ async def test_refused_commit_without_event_id_does_not_refuse_a_reconnects_sett
 async def test_connection_lost_before_the_call_is_replaced_and_configured(late: bool) -> None:
     """A job's first connection may wait long for the caller, and be closed meanwhile."""
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        opening = asyncio.create_task(open_websocket(way.endpoint))
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        opening = asyncio.create_task(open_websocket(target.endpoint))
         await service.connections(1)
         await service.hang_up()
-        session = PluginHTTPSession([way], opening=opening)
-        wire = await session.ws_connect("")
+        session = PluginHTTPSession([target], opening=opening)
+        websocket = await session.ws_connect("")
         if late:
             await service.connections(2)
-        await wire.send_str(json.dumps(UPDATE))
+        await websocket.send_str(json.dumps(UPDATE))
         assert (await service.received())["session"]["instructions"] == "Be kind."
         for event in (CREATED, UPDATED, {"type": "rate_limits.updated", "rate_limits": []}):
             await service.say(event)
-        await event_of(wire, "rate_limits.updated")
+        await event_of(websocket, "rate_limits.updated")
         assert len(service.headers) == 2
-        await wire.close()
+        await websocket.close()
 
 
-async def test_quota_error_is_told_as_the_end_of_the_connection() -> None:
-    async with recorded() as (service, wire, notices):
+async def test_quota_error_is_reported_as_the_end_of_the_connection() -> None:
+    async with recorded() as (service, websocket, notices):
         await service.say(CREATED)
         await service.say(UPDATED)
         error = {
@@ -311,8 +313,8 @@ async def test_quota_error_is_told_as_the_end_of_the_connection() -> None:
             event_id = f"quota_{number}"
             await service.say({"type": "error", "event_id": event_id, "error": error})
         for _ in range(4):
-            await event_of(wire, "error")
-        assert (await event_of(wire, "error"))["error"] == error
+            await event_of(websocket, "error")
+        assert (await event_of(websocket, "error"))["error"] == error
     lost = [notice.detail["reason"] for notice in notices if notice.name == "connection_lost"]
     assert len(lost) == 1
     assert ": No money. No money." in lost[0]
@@ -324,30 +326,30 @@ async def recorded() -> AsyncIterator[tuple[RecordingService, PluginWebSocket, l
     """A wire on which the plugin has asked for its settings."""
     notices: list[Notice] = []
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        wire = await PluginHTTPSession([way], on_notice=notices.append).ws_connect("")
-        await wire.send_str(json.dumps(UPDATE))
-        yield service, wire, notices
-        await wire.close()
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        websocket = await PluginHTTPSession([target], on_notice=notices.append).ws_connect("")
+        await websocket.send_str(json.dumps(UPDATE))
+        yield service, websocket, notices
+        await websocket.close()
 
 
-async def told(notices: list[Notice], name: str) -> None:
+async def reported(notices: list[Notice], name: str) -> None:
     async with asyncio.timeout(5):
         while name not in [notice.name for notice in notices]:  # noqa: ASYNC110 - a plain list
             await asyncio.sleep(0.01)
 
 
-async def event_of(wire: PluginWebSocket, kind: str) -> dict[str, Any]:
+async def event_of(websocket: PluginWebSocket, kind: str) -> dict[str, Any]:
     async with asyncio.timeout(5):
         while True:
-            text = (await wire.receive()).data
+            text = (await websocket.receive()).data
             assert text is not None, "the connection has ended"
             event: dict[str, Any] = json.loads(text)
             if event["type"] == kind:
                 return event
 
 
-async def end_of(wire: PluginWebSocket) -> None:
+async def end_of(websocket: PluginWebSocket) -> None:
     async with asyncio.timeout(5):
-        while (await wire.receive()).data is not None:
+        while (await websocket.receive()).data is not None:
             pass

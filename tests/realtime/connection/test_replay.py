@@ -117,7 +117,7 @@ async def test_reconnect_drops_an_update_that_was_refused_without_an_event_id() 
         assert connection.session["instructions"] == "Kind"
         assert connection.session["tools"] == []
         assert len(connection.of("session.update")) == 1
-        assert "connection_lost" not in service.told()
+        assert "connection_lost" not in service.reported()
 
 
 async def test_refused_commit_is_not_made_again() -> None:
@@ -156,7 +156,7 @@ async def test_defect_while_reconnecting_is_logged_and_told(
 ) -> None:
     async with scripted(credential=FailingOnce()) as service:
         await service.newest.socket.close(1001)
-        await service.until(lambda: "connection_lost" in service.told())
+        await service.until(lambda: "connection_lost" in service.reported())
         assert "no such header" in str(service.notices[-1])
         assert any(record.exc_info for record in caplog.records if record.levelno == logging.ERROR)
 

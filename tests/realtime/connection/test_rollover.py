@@ -82,18 +82,18 @@ async def test_rollover_with_implausible_expiry_does_not_happen(expires_at: Any)
         session = PluginHTTPSession(
             [ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))]
         )
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         update = {"type": "session.update", "event_id": "e", "session": {"type": "realtime"}}
-        await wire.send_str(json.dumps(update))
+        await websocket.send_str(json.dumps(update))
         await configured(service, expires_at)
         for _ in ("session.created", "session.updated"):
-            await wire.receive()
+            await websocket.receive()
         await service.received()
         for _ in range(10):  # time enough for a handshake on this machine
-            await wire.send_str(json.dumps({"type": "input_audio_buffer.clear"}))
+            await websocket.send_str(json.dumps({"type": "input_audio_buffer.clear"}))
             await service.received()
         assert len(service.headers) == 1
-        await wire.close()
+        await websocket.close()
 
 
 async def test_rollover_of_sessions_that_expire_at_once_is_rate_limited(
@@ -105,12 +105,12 @@ async def test_rollover_of_sessions_that_expire_at_once_is_rate_limited(
         session = PluginHTTPSession(
             [ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))]
         )
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         update = {"type": "session.update", "event_id": "e", "session": {"type": "realtime"}}
-        await wire.send_str(json.dumps(update))
+        await websocket.send_str(json.dumps(update))
         began = time.monotonic()
         for count in range(1, 4):
             await service.connections(count)
             await configured(service, time.time() + 0.05)
         assert time.monotonic() - began > 0.25, "it moved twice at once"
-        await wire.close()
+        await websocket.close()

@@ -140,8 +140,8 @@ async def test_a_large_message_is_taken_unless_its_values_are_too_many(
         await service.say("A" * 4_000_000)
         assert len(str(await socket.receive())) == 4_000_000
         await socket.close()
-    told = [r.message for r in caplog.records if r.levelname == "WARNING"]
-    assert [line.partition(" ")[2] for line in told] == [
+    reported = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert [line.partition(" ")[2] for line in reported] == [
         "sent a message of 2000003 characters with too many values; it is not parsed",
         "2 such messages in all",
     ]

@@ -23,10 +23,10 @@ OPTIONS = StandInOptions(script=SCRIPT, pace=50, dialects=("openai_ga",))
 
 
 def started(stand_in: StandIn) -> tuple[PluginHTTPSession, RealtimeSession]:
-    """A session of the real plugin on a wire of its own."""
+    """A session of the real plugin on a WebSocket of its own."""
     parameters = with_defaults({}, OPENAI_GA)
-    wire = PluginHTTPSession([ServiceTarget(endpoint(OPENAI_GA, stand_in.url), parameters)])
-    return wire, realtime_model(parameters, wire).session()
+    http_session = PluginHTTPSession([ServiceTarget(endpoint(OPENAI_GA, stand_in.url), parameters)])
+    return http_session, realtime_model(parameters, http_session).session()
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> None:
@@ -68,11 +68,11 @@ async def test_hang_up_while_reconnecting_leaves_no_connection() -> None:
 
 async def test_job_end_closes_a_connection_that_the_plugin_did_not_close() -> None:
     async with RecordingService() as service:
-        wire = PluginHTTPSession(
+        http_session = PluginHTTPSession(
             [ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))]
         )
-        await wire.ws_connect("")
-        await wire.aclose()
+        await http_session.ws_connect("")
+        await http_session.aclose()
         await until(lambda: service.open == 0, 1)
 
 
@@ -119,10 +119,10 @@ async def test_cancelled_opening_leaves_no_socket_whenever_it_is_cancelled() -> 
 
 async def test_200_calls_in_one_process_leave_no_socket_and_no_task() -> None:
     async def call(stand_in: StandIn) -> None:
-        wire, running = started(stand_in)
+        http_session, running = started(stand_in)
         await configured(running)
         await running.aclose()
-        await wire.aclose()
+        await http_session.aclose()
 
     async with StandIn(OPTIONS) as stand_in:
         await call(stand_in)

@@ -53,23 +53,23 @@ def test_event_with_known_id_and_content_is_dropped() -> None:
 
 async def test_repeated_event_after_a_reconnect_that_numbers_afresh_is_dropped() -> None:
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        wire = await PluginHTTPSession([way]).ws_connect("")
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        websocket = await PluginHTTPSession([target]).ws_connect("")
         await service.say({"type": "rate_limits.updated", "event_id": "event_1"})
-        assert (await next_event(wire))["event_id"] == "event_1"
+        assert (await next_event(websocket))["event_id"] == "event_1"
         await service.hang_up()
         await service.connections(2)
         first = {"type": "session.created", "event_id": "event_1", "session": {}}
         second = {"type": "rate_limits.updated", "event_id": "event_2"}
         for event in (first, second, second, {**second, "event_id": "event_3"}):
             await service.say(event)
-        got = [(await next_event(wire))["event_id"] for _ in range(3)]
-        await wire.close()
+        got = [(await next_event(websocket))["event_id"] for _ in range(3)]
+        await websocket.close()
     assert got == ["event_1", "event_2", "event_3"]
 
 
-async def next_event(wire: PluginWebSocket) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads((await asyncio.wait_for(wire.receive(), 5)).data)
+async def next_event(websocket: PluginWebSocket) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((await asyncio.wait_for(websocket.receive(), 5)).data)
     return event
 
 

@@ -62,7 +62,7 @@ def types_received(service: ScriptedService) -> list[str]:
 
 async def test_each_session_of_a_model_has_a_connection_of_its_own() -> None:
     async with scripted() as service:
-        model = realtime_model(service.way.parameters, service.new_session())
+        model = realtime_model(service.target.parameters, service.new_session())
         one, two = model.session(), model.session()
         await service.until(lambda: len(service.connections) == 3)
         await one.aclose()

@@ -26,7 +26,7 @@ def push(session: RealtimeSession, pcm: bytes) -> None:
 
 async def test_speech_before_the_connection_is_made_is_sent_and_silence_is_not() -> None:
     async with StandIn(StandInOptions(script=SCRIPT, pace=50)) as stand_in:
-        way = ServiceTarget(
+        target = ServiceTarget(
             endpoint(OPENAI_GA, stand_in.url),
             with_defaults({"turn_detection.type": None}, OPENAI_GA),
         )
@@ -34,11 +34,13 @@ async def test_speech_before_the_connection_is_made_is_sent_and_silence_is_not()
 
         async def connect() -> ServiceWebSocket:
             await may_connect.wait()
-            return await open_websocket(way.endpoint)
+            return await open_websocket(target.endpoint)
 
         gate = AudioGate(pre_roll_ms=300, lag_ms=200)
-        wire = PluginHTTPSession([way], opening=asyncio.create_task(connect()), gate=gate)
-        session = realtime_model(way.parameters, wire).session()
+        http_session = PluginHTTPSession(
+            [target], opening=asyncio.create_task(connect()), gate=gate
+        )
+        session = realtime_model(target.parameters, http_session).session()
         heard: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         session.on(
             "input_audio_transcription_completed", lambda event: heard.set_result(event.transcript)
@@ -57,15 +59,16 @@ async def test_speech_before_the_connection_is_made_is_sent_and_silence_is_not()
         await session.aclose()
 
 
-async def test_session_that_begins_while_the_caller_speaks_is_told_so() -> None:
+async def test_session_that_begins_while_the_caller_speaks_is_reported_so() -> None:
     """A handoff in the middle of the caller's sentence."""
     async with StandIn(StandInOptions(script=SCRIPT, pace=50)) as stand_in:
-        way = ServiceTarget(
+        target = ServiceTarget(
             endpoint(OPENAI_GA, stand_in.url),
             with_defaults({"turn_detection.type": None}, OPENAI_GA),
         )
         model = realtime_model(
-            way.parameters, PluginHTTPSession([way], gate=AudioGate(pre_roll_ms=300, lag_ms=200))
+            target.parameters,
+            PluginHTTPSession([target], gate=AudioGate(pre_roll_ms=300, lag_ms=200)),
         )
         first = model.session()
         first.on_caller_speaking(True)

@@ -66,8 +66,10 @@ class Call:
         self._stand_in = stand_in
         self._number = number
         parameters = with_defaults({"turn_detection.type": None}, OPENAI_GA)
-        wire = PluginHTTPSession([ServiceTarget(endpoint(OPENAI_GA, stand_in.url), parameters)])
-        self._plugin = PluginSession(realtime_model(parameters, wire).session())
+        http_session = PluginHTTPSession(
+            [ServiceTarget(endpoint(OPENAI_GA, stand_in.url), parameters)]
+        )
+        self._plugin = PluginSession(realtime_model(parameters, http_session).session())
 
     async def start(self) -> Self:
         await self._plugin.session.generate_reply()

@@ -1,4 +1,4 @@
-"""The real plugin's session on the wire, with the stand-in behind it."""
+"""The real plugin's session on the WebSocket, with the stand-in behind it."""
 
 from __future__ import annotations
 
@@ -153,8 +153,8 @@ async def test_two_replies_asked_for_at_once_are_both_made() -> None:
 
 async def test_a_refusal_reaches_the_plugin_at_once() -> None:
     async with session() as (running, _):
-        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        running.once("error", told.set_result)
+        reported: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        running.once("error", reported.set_result)
         running.send_event({"type": "session.update", "session": {"type": "realtime", "bogus": 1}})
-        error = await asyncio.wait_for(told, 2)
+        error = await asyncio.wait_for(reported, 2)
     assert error.error.body.message == "Unknown parameter: 'session.bogus'."

@@ -158,7 +158,7 @@ async def test_response_of_the_services_own_is_not_taken_for_the_one_that_was_as
         assert generation.response_id == "r2"
 
 
-async def test_text_alone_in_an_audio_session_is_told() -> None:
+async def test_text_alone_in_an_audio_session_is_reported() -> None:
     async def text(connection: Connection, create: Event) -> None:
         await connection.created(**metadata(create))
         await connection.added()
@@ -170,7 +170,7 @@ async def test_text_alone_in_an_audio_session_is_told() -> None:
 
     async with calling(text) as (caller, _):
         assert await caller.ask() == "Hi."
-        assert caller.told("response_without_audio") == [{"has_text": True}]
+        assert caller.reported("response_without_audio") == [{"has_text": True}]
 
 
 async def test_rest_of_a_cancelled_answer_is_not_heard() -> None:
@@ -202,12 +202,12 @@ async def test_call_of_a_tool_with_an_id_that_was_there_is_dropped_and_told() ->
     async with calling(calls) as (caller, _):
         await caller.ask()
         assert caller.calls == ["c"]
-        (told,) = caller.told("event_dropped")
-        assert told == {"type": "response.output_item.done", "reason": "repeated_call"}
-        assert caller.told("response_without_audio") == []
+        (reported,) = caller.reported("event_dropped")
+        assert reported == {"type": "response.output_item.done", "reason": "repeated_call"}
+        assert caller.reported("response_without_audio") == []
 
 
-async def test_response_of_a_repeated_call_alone_is_told_as_one_without_audio() -> None:
+async def test_response_of_a_repeated_call_alone_is_reported_as_one_without_audio() -> None:
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
 
     async def calls(connection: Connection, create: Event) -> None:
@@ -218,10 +218,10 @@ async def test_response_of_a_repeated_call_alone_is_told_as_one_without_audio() 
 
     async with calling(calls) as (caller, _):
         await caller.ask()
-        assert caller.told("response_without_audio") == []
+        assert caller.reported("response_without_audio") == []
         await caller.ask()
         assert caller.calls == ["c"]
-        assert caller.told("response_without_audio") == [{"has_text": False}]
+        assert caller.reported("response_without_audio") == [{"has_text": False}]
 
 
 async def test_thousands_of_spoilt_events_are_a_line_a_kind_without_traceback(
@@ -337,7 +337,7 @@ async def test_stalled_response_is_released_while_other_events_keep_coming(
     async with calling(answer) as (caller, _):
         await caller.session.generate_reply()
         await asyncio.wait_for(caller.session.generate_reply(), 3)
-        assert caller.told("response_stalled") == [{"after_ms": 500}]
+        assert caller.reported("response_stalled") == [{"after_ms": 500}]
         chatter[0].cancel()
 
 
@@ -389,7 +389,7 @@ async def test_error_whose_code_and_type_are_no_text_reaches_the_plugin(name: An
         assert len(caller.errors) == 1
 
 
-async def test_event_that_raises_is_told_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_event_that_raises_is_reported_as_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
     def raise_for_odd(event: Event) -> str:
         if event["type"] == "odd.event":
             raise TypeError("odd")
@@ -403,7 +403,7 @@ async def test_event_that_raises_is_told_as_malformed(monkeypatch: pytest.Monkey
 
     async with calling(answer) as (caller, _):
         assert await caller.ask() == "Hello there"
-        assert caller.told("event_dropped") == [{"type": "odd.event", "reason": "malformed"}]
+        assert caller.reported("event_dropped") == [{"type": "odd.event", "reason": "malformed"}]
 
 
 async def test_flood_of_failed_responses_nobody_waits_for_is_not_told() -> None:
@@ -419,10 +419,10 @@ async def test_flood_of_failed_responses_nobody_waits_for_is_not_told() -> None:
     async with calling(flood) as (caller, _):
         assert (await caller.ask()).strip() == "Hello there"  # r2, if it has begun, says nothing
         async with asyncio.timeout(3):
-            while not caller.told("response_failed"):  # noqa: ASYNC110 - nobody tells
+            while not caller.reported("response_failed"):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
-        assert len(caller.told("response_failed")) == 1
-        reasons = [each["reason"] for each in caller.told("event_dropped")]
+        assert len(caller.reported("response_failed")) == 1
+        reasons = [each["reason"] for each in caller.reported("event_dropped")]
         assert sorted(reasons) == ["out_of_place", "too_many"]
 
 

@@ -35,7 +35,7 @@ def test_an_audio_session_gets_all_of_it() -> None:
     assert watch.leaked_audio_ms == 0
 
 
-def test_a_leak_is_told_once() -> None:
+def test_a_leak_is_reported_once() -> None:
     watch = ResponseMonitor(text_only=True)
     usage = {"output_token_details": {"audio_tokens": 20}}
     done = {"type": "response.done", "response": {"status": "completed", "usage": usage}}
@@ -49,26 +49,26 @@ def test_a_leak_is_told_once() -> None:
     assert watch.leak_detail() == {"leaked_audio_ms": 3000, "leaked_audio_tokens": 40}
 
 
-def test_endings_are_told_apart() -> None:
+def test_endings_are_reported_apart() -> None:
     watch = ResponseMonitor(text_only=False)
 
-    def told(**response: object) -> list[tuple[str, object, int]]:
+    def reported(**response: object) -> list[tuple[str, object, int]]:
         notices = watch.notices({"type": "response.done", "response": response})
         return [(each.name, dict(each.detail), each.level) for each in notices]
 
-    assert told(status="cancelled") == []
-    assert told(status="completed") == [
+    assert reported(status="cancelled") == []
+    assert reported(status="completed") == [
         ("response_without_audio", {"has_text": False}, logging.WARNING)
     ]
     watch.notices({"type": "response.output_audio.delta", "delta": SECOND})
-    assert told(status="completed") == []
+    assert reported(status="completed") == []
     for reason in ("max_output_tokens", "content_filter"):
         details = {"type": "incomplete", "reason": reason}
-        assert told(status="incomplete", status_details=details) == [
+        assert reported(status="incomplete", status_details=details) == [
             ("response_incomplete", {"reason": reason}, logging.WARNING)
         ]
     error = {"code": "rate_limit_exceeded", "type": "tokens", "message": "Too many."}
-    assert told(status="failed", status_details={"type": "failed", "error": error}) == [
+    assert reported(status="failed", status_details={"type": "failed", "error": error}) == [
         ("response_failed", error, logging.ERROR)
     ]
 

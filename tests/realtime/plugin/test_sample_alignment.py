@@ -34,7 +34,7 @@ async def test_plugin_plays_audio_that_is_cut_in_the_middle_of_a_sample(size: in
     cuts = [AUDIO[at : at + size] for at in range(0, len(AUDIO), size)]
     item = {"id": "a", "type": "message", "role": "assistant", "content": []}
     async with scripted() as service:
-        model = realtime_model(service.way.parameters, service.new_session())
+        model = realtime_model(service.target.parameters, service.new_session())
         session = model.session()
         generated: asyncio.Queue[Any] = asyncio.Queue()
         session.on("generation_created", generated.put_nowait)
@@ -73,25 +73,25 @@ async def test_half_a_sample_does_not_outlive_its_connection() -> None:
     item = {"id": "a", "type": "message", "role": "assistant", "content": []}
     added = {"type": "response.output_item.added", "response_id": "r", "item": item}
     async with RecordingService() as service:
-        way = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
-        wire = await PluginHTTPSession([way]).ws_connect("")
+        target = ServiceTarget(service.endpoint(OPENAI_GA), with_defaults({}, OPENAI_GA))
+        websocket = await PluginHTTPSession([target]).ws_connect("")
         created = {"type": "response.created", "response": {"id": "r"}}
         for event in (created, added, delta(b"\1\1\1")):
             await service.say(event)
-        assert await audio_of(wire) == b"\1\1"
+        assert await audio_of(websocket) == b"\1\1"
         await service.hang_up()
         await service.connections(2)
         for event in (created, added, delta(b"\2\2")):
             await service.say(event)
-        assert await audio_of(wire) == b"\2\2"
-        await wire.close()
+        assert await audio_of(websocket) == b"\2\2"
+        await websocket.close()
 
 
-async def audio_of(wire: PluginWebSocket) -> bytes:
+async def audio_of(websocket: PluginWebSocket) -> bytes:
     """The audio of the next delta that the plugin gets."""
     async with asyncio.timeout(5):
         while True:
-            event = json.loads((await wire.receive()).data)
+            event = json.loads((await websocket.receive()).data)
             if event["type"] == "response.output_audio.delta":
                 return b64decode(event["delta"])
 

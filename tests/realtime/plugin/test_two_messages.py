@@ -38,7 +38,7 @@ def heard_ms(talk: Talk, item_id: str) -> float:
 async def replayed(talk: Talk) -> list[str]:
     """What another connection is told of the agent's words."""
     before = len(talk.seen)
-    talk.wire.roll_over()
+    talk.http_session.roll_over()
     await talk.until(lambda: len(talk.seen) > before and talk.seen[before - 1].closed)
     return talk.texts()
 

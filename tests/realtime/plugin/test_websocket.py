@@ -1,4 +1,4 @@
-"""The wire between plugin and service: what leaves, what is held back, what comes in."""
+"""The WebSocket between plugin and service: what leaves, what is held back, what comes in."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ async def wired(
         session = PluginHTTPSession(
             [ServiceTarget(service.endpoint(dialect), with_defaults(given, dialect))]
         )
-        wire = await session.ws_connect("ws://elsewhere.invalid", headers={"api-key": "not ours"})
-        yield wire, service
-        await wire.close()
+        websocket = await session.ws_connect(
+            "ws://elsewhere.invalid", headers={"api-key": "not ours"}
+        )
+        yield websocket, service
+        await websocket.close()
 
 
 def update(**session: Any) -> str:
@@ -40,8 +42,8 @@ def update(**session: Any) -> str:
     return json.dumps({"type": "session.update", "event_id": "e1", "session": session})
 
 
-async def told(wire: PluginWebSocket) -> dict[str, Any]:
-    message = await asyncio.wait_for(wire.receive(), 5)
+async def reported(websocket: PluginWebSocket) -> dict[str, Any]:
+    message = await asyncio.wait_for(websocket.receive(), 5)
     assert message.type is aiohttp.WSMsgType.TEXT
     event: dict[str, Any] = json.loads(message.data)
     return event
@@ -54,17 +56,17 @@ async def test_where_and_with_which_key_is_not_the_plugins_choice() -> None:
 
 
 async def test_a_token_limit_takes_effect_under_each_dialects_name() -> None:
-    async with wired(OPENAI_GA, max_output_tokens=200) as (wire, service):
-        await wire.send_str(update(max_output_tokens="inf"))
+    async with wired(OPENAI_GA, max_output_tokens=200) as (websocket, service):
+        await websocket.send_str(update(max_output_tokens="inf"))
         assert (await service.received())["session"]["max_output_tokens"] == 200
-    async with wired(AZURE_PREVIEW, max_output_tokens=200) as (wire, service):
-        await wire.send_str(update(max_output_tokens="inf"))
+    async with wired(AZURE_PREVIEW, max_output_tokens=200) as (websocket, service):
+        await websocket.send_str(update(max_output_tokens="inf"))
         assert (await service.received())["session"]["max_response_output_tokens"] == 200
 
 
 async def test_a_temperature_takes_effect_on_the_flat_dialect() -> None:
-    async with wired(AZURE_PREVIEW, temperature=0.7) as (wire, service):
-        await wire.send_str(update(model="gpt-realtime"))
+    async with wired(AZURE_PREVIEW, temperature=0.7) as (websocket, service):
+        await websocket.send_str(update(model="gpt-realtime"))
         session = (await service.received())["session"]
     assert session["temperature"] == 0.7
     assert "type" not in session
@@ -72,12 +74,12 @@ async def test_a_temperature_takes_effect_on_the_flat_dialect() -> None:
 
 
 async def test_what_breaks_a_rule_is_answered_and_not_sent() -> None:
-    async with wired(AZURE_PREVIEW) as (wire, service):
-        await wire.send_str(update())
+    async with wired(AZURE_PREVIEW) as (websocket, service):
+        await websocket.send_str(update())
         await service.received()
-        await wire.send_str(update(max_output_tokens=9999))
-        await wire.send_str(json.dumps({"type": "response.create", "event_id": "e2"}))
-        error = (await told(wire))["error"]
+        await websocket.send_str(update(max_output_tokens=9999))
+        await websocket.send_str(json.dumps({"type": "response.create", "event_id": "e2"}))
+        error = (await reported(websocket))["error"]
         assert (await service.received())["type"] == "response.create"
     assert error["code"] == "integer_above_max_value"
     assert error["param"] == "session.max_response_output_tokens"
@@ -85,10 +87,10 @@ async def test_what_breaks_a_rule_is_answered_and_not_sent() -> None:
 
 
 async def test_a_refusal_is_there_within_the_same_turn_of_the_loop() -> None:
-    async with wired(OPENAI_GA) as (wire, _):
-        await wire.send_str(update(bogus=1))
+    async with wired(OPENAI_GA) as (websocket, _):
+        await websocket.send_str(update(bogus=1))
         with pytest.raises(StopIteration) as done:  # without ever waiting
-            wire.receive().send(None)
+            websocket.receive().send(None)
     assert json.loads(done.value.value.data)["error"]["param"] == "session.bogus"
 
 
@@ -96,25 +98,25 @@ async def test_a_refusal_is_there_within_the_same_turn_of_the_loop() -> None:
     "text", ['{"event_id": "e9", "x": NaN}', '{"event_id": "e9", "x": "\\uD83D"}']
 )
 async def test_text_that_is_no_event_is_refused_by_its_event_id(text: str) -> None:
-    async with wired(OPENAI_GA) as (wire, _):
-        await wire.send_str(text)
-        error = (await told(wire))["error"]
+    async with wired(OPENAI_GA) as (websocket, _):
+        await websocket.send_str(text)
+        error = (await reported(websocket))["error"]
     assert (error["code"], error["event_id"]) == ("invalid_json", "e9")
 
 
 async def test_settings_with_half_a_character_do_not_leave() -> None:
-    async with wired(OPENAI_GA, instructions="\ud83d") as (wire, _):
-        await wire.send_str(update())
-        error = (await told(wire))["error"]
+    async with wired(OPENAI_GA, instructions="\ud83d") as (websocket, _):
+        await websocket.send_str(update())
+        error = (await reported(websocket))["error"]
     assert (error["param"], error["event_id"]) == ("session.instructions", "e1")
 
 
 async def test_a_limit_of_one_response_takes_effect_under_each_dialects_name() -> None:
-    async with wired(AZURE_PREVIEW) as (wire, service):
-        await wire.send_str(update())
+    async with wired(AZURE_PREVIEW) as (websocket, service):
+        await websocket.send_str(update())
         await service.received()
         response = {"max_output_tokens": 50}
-        await wire.send_str(json.dumps({"type": "response.create", "response": response}))
+        await websocket.send_str(json.dumps({"type": "response.create", "response": response}))
         assert (await service.received())["response"] == response
 
 
@@ -122,30 +124,30 @@ async def test_audio_leaves_untouched() -> None:
     audio = json.dumps(
         {"audio": base64.b64encode(bytes(4800)).decode(), "type": "input_audio_buffer.append"}
     )
-    async with wired(AZURE_PREVIEW) as (wire, service):
-        await wire.send_str(audio)
+    async with wired(AZURE_PREVIEW) as (websocket, service):
+        await websocket.send_str(audio)
         assert await service.frames.get() == audio
 
 
 async def test_a_flat_service_speaks_ga_to_the_plugin() -> None:
-    async with wired(AZURE_PREVIEW) as (wire, service):
+    async with wired(AZURE_PREVIEW) as (websocket, service):
         await service.say({"type": "response.created", "response": {"id": "r"}})
         await service.say({"type": "response.audio.done", "item_id": "a"})
-        await told(wire)
-        assert (await told(wire))["type"] == "response.output_audio.done"
+        await reported(websocket)
+        assert (await reported(websocket))["type"] == "response.output_audio.done"
 
 
 async def test_a_ga_service_is_passed_on_to_the_letter() -> None:
-    async with wired(OPENAI_GA) as (wire, service):
+    async with wired(OPENAI_GA) as (websocket, service):
         text = '{"type":"rate_limits.updated","rate_limits":[]}'
         await service.say(text)
-        assert (await wire.receive()).data == text
+        assert (await websocket.receive()).data == text
 
 
 async def test_an_end_for_good_is_the_plugins() -> None:
-    async with wired(OPENAI_GA) as (wire, service):
+    async with wired(OPENAI_GA) as (websocket, service):
         await service.hang_up(3000)
-        message = await wire.receive()
+        message = await websocket.receive()
     assert message.type is aiohttp.WSMsgType.CLOSED
 
 
@@ -171,9 +173,9 @@ async def test_a_connection_that_was_begun_early_is_taken_over() -> None:
         session = PluginHTTPSession(
             [ServiceTarget(endpoint, with_defaults({}, OPENAI_GA))], opening=opening
         )
-        wire = await session.ws_connect("")
+        websocket = await session.ws_connect("")
         assert len(service.headers) == 1
-        await wire.close()
+        await websocket.close()
 
 
 async def test_a_connection_that_nobody_took_is_closed() -> None:

@@ -197,7 +197,7 @@ def test_a_value_that_only_names_is_put_where_it_belongs() -> None:
         ),
     ],
 )
-def test_what_a_dialect_or_model_lacks_is_told_apart(
+def test_what_a_dialect_or_model_lacks_is_reported_apart(
     name: str, value: Any, dialect: Any, model: str, message: str
 ) -> None:
     given = {name: value, "model": model or "gpt-realtime-2.1"}

@@ -1,4 +1,4 @@
-"""What is right depends on what has been said so far: a wire against the stand-in."""
+"""What is right depends on what has been said so far: a WebSocket against the stand-in."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ REFUSED: list[tuple[str, Event, str, str]] = [
 async def test_what_the_service_would_refuse_is_refused_here_in_its_words(
     type: str, fields: Event, code: str, message: str
 ) -> None:
-    """And by the service itself, where it is asked without a wire."""
+    """And by the service itself, where it is asked without a WebSocket."""
     async with connected() as (client, stand_in):
         item = {"id": "mine", "type": "message", "role": "user", "content": []}
         await greeted(client)

@@ -36,7 +36,7 @@ def chunks(seconds: int) -> list[AudioChunk]:
     return [AudioChunk(json.dumps({"audio": SECOND}), 48_000)] * seconds
 
 
-def test_words_are_told_as_far_as_they_were_heard() -> None:
+def test_words_are_reported_as_far_as_they_were_heard() -> None:
     history = ConversationHistory()
     assistant(history, "a", "One", " two", " three")
     assert texts(history) == ["One two three"]
@@ -63,7 +63,7 @@ def test_history_work_per_delta_does_not_grow_with_the_answer() -> None:
     assert texts(history) == ["é" * 20 * 100_000]
 
 
-def test_a_turn_is_told_as_its_sound_until_its_words_come() -> None:
+def test_a_turn_is_reported_as_its_sound_until_its_words_come() -> None:
     history = ConversationHistory()
     history.on_commit("u", chunks(2), awaited=True)
     assert texts(history) == ["input_audio"]
@@ -82,7 +82,7 @@ def test_only_so_much_sound_is_kept() -> None:
     assert KEPT_AUDIO_MS == 60_000
 
 
-def test_a_tool_is_told_once_its_arguments_are_whole() -> None:
+def test_a_tool_is_reported_once_its_arguments_are_whole() -> None:
     history = ConversationHistory()
     call = {"id": "c", "type": "function_call", "call_id": "k", "name": "f", "arguments": ""}
     added = {"type": "conversation.item.added", "item": {**call, "status": "in_progress"}}
@@ -97,7 +97,7 @@ def test_a_tool_is_told_once_its_arguments_are_whole() -> None:
     assert not history.has_open_calls()
 
 
-def test_items_are_told_in_their_order_and_not_when_deleted() -> None:
+def test_items_are_reported_in_their_order_and_not_when_deleted() -> None:
     history = ConversationHistory()
     for item_id, before in (("a", None), ("c", "a"), ("b", "a")):
         content = [{"type": "input_text", "text": item_id}]
@@ -109,7 +109,7 @@ def test_items_are_told_in_their_order_and_not_when_deleted() -> None:
     assert texts(history) == ["a", "c"]
 
 
-def test_a_tools_call_without_arguments_is_told_as_one_with_none() -> None:
+def test_a_tools_call_without_arguments_is_reported_as_one_with_none() -> None:
     history = ConversationHistory()
     call = {"id": "c", "type": "function_call", "call_id": "k", "name": "f"}
     history.on_server_event({"type": "response.output_item.done", "item": call})

@@ -14,7 +14,7 @@ from agent.realtime.state.settings_comparison import SettingsComparison
 from tests.kit.plugin_client import SCRIPT, Client, endpoint
 
 
-def test_each_difference_is_told_once_and_alone() -> None:
+def test_each_difference_is_reported_once_and_alone() -> None:
     echo = SettingsComparison()
     asked = {"audio": {"output": {"voice": "marin", "speed": 1.0}}, "instructions": "a"}
     got = {"audio": {"output": {"voice": "echo"}}, "instructions": "a"}
@@ -48,7 +48,7 @@ async def test_the_session_that_came_is_compared_with_what_was_asked(
             await client.send("session.update", session={"type": "realtime"})
         await client.until("session.updated", 2)
         await client.close()
-    told = [record.message for record in caplog.records if "setting_differs" in record.message]
-    assert len(told) == 2
-    assert any("audio.output.voice, asked marin, got echo" in line for line in told)
-    assert any("silence_duration_ms, asked 700, got 200" in line for line in told)
+    reported = [record.message for record in caplog.records if "setting_differs" in record.message]
+    assert len(reported) == 2
+    assert any("audio.output.voice, asked marin, got echo" in line for line in reported)
+    assert any("silence_duration_ms, asked 700, got 200" in line for line in reported)

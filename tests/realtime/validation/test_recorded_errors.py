@@ -35,8 +35,8 @@ class Act:
     """After the agent has said something."""
     busy: bool = False
     """While the agent is saying something."""
-    settled: bool = False
-    """Through the wire nobody is refused: the right thing is done instead."""
+    adapted_event: bool = False
+    """Through the WebSocket nobody is refused: the right thing is done instead."""
 
 
 def update(**session: Any) -> Event:
@@ -115,7 +115,7 @@ ACTS = [
         "Invalid 'item.id': string does not match pattern. Expected a string that matches the "
         "pattern '^[a-zA-Z0-9_-]+$'.",
     ),
-    Act(truncate("{spoken}", 10**7), "Audio content of ", spoken=True, settled=True),
+    Act(truncate("{spoken}", 10**7), "Audio content of ", spoken=True, adapted_event=True),
     Act(
         update(reasoning={"effort": "low"}),
         "Unsupported option for this model",
@@ -142,12 +142,12 @@ ACTS = [
         {"type": "response.create"},
         "Conversation already has an active response in progress: ",
         busy=True,
-        settled=True,
+        adapted_event=True,
     ),
     Act(
         {"type": "response.cancel"},
         "Cancellation failed: no active response found",
-        settled=True,
+        adapted_event=True,
     ),
     Act(
         {"type": "input_audio_buffer.commit"},
@@ -217,7 +217,7 @@ def _whole(act: Act) -> str:
 
 
 @pytest.mark.parametrize("act", [pytest.param(act, id=act.said[:60]) for act in ACTS])
-async def test_through_the_wire_nothing_earns_it(act: Act) -> None:
+async def test_through_the_websocket_nothing_earns_it(act: Act) -> None:
     raw = await _raw(act)
     assert raw["message"].startswith(act.said)
     options = StandInOptions(script=SCRIPT, pace=50, dialects=tuple(DIALECTS))
@@ -228,7 +228,7 @@ async def test_through_the_wire_nothing_earns_it(act: Act) -> None:
         spoken = await _prepare(client, act)
         text = _text(act.event, spoken, "bad")
         await client.raw(text)
-        if not act.settled:
+        if not act.adapted_event:
             error = await client.error("bad" if isinstance(act.event, dict) else None)
             assert (error["code"], error["message"], error["param"], error["type"]) == (
                 raw["code"],
@@ -239,7 +239,7 @@ async def test_through_the_wire_nothing_earns_it(act: Act) -> None:
         await client.send("conversation.item.create", item={"id": "after", **USER})
         await client.until(lambda event: event.get("item", {}).get("id") == "after")
         assert refusals(stand_in) == []
-        if act.settled:
+        if act.adapted_event:
             assert client.errors() == []
 
 
