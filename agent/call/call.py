@@ -63,8 +63,9 @@ async def handle_call(
     for secret in settings.secrets():
         add_secret(secret)
     limits = LogLimits.install()
-    ctx.add_shutdown_callback(limits.report)
     attributes = RoomAttributes(ctx.room)
+    connections: list[PluginHTTPSession] = []
+    ctx.add_shutdown_callback(lambda: close_connections_and_log(connections, limits))
     stream = CallStream(attributes)
     ctx.add_shutdown_callback(stream.subscribers.aclose)
     async with end_call_on_failure(ctx, attributes, on_failure=stream.close):
@@ -81,7 +82,19 @@ async def handle_call(
             await stream.close("rejected")
             await reject_call(ctx, overridden.problems, attributes)
             return
-        await call.run(agent, tools, caller_wait_seconds)
+        connections.append(call.start_connecting())
+        await call.run(connections[0], agent, tools, caller_wait_seconds)
+
+
+async def close_connections_and_log(
+    connections: Sequence[PluginHTTPSession], limits: LogLimits
+) -> None:
+    """Close the connections, then end the limits of the log, which apply to the last lines of a
+    connection too. LiveKit runs the callbacks of a shutdown at the same time: this is one."""
+    try:
+        await asyncio.gather(*(each.aclose() for each in connections))
+    finally:
+        await limits.report()
 
 
 class CallStream:
@@ -124,12 +137,17 @@ class Call:
             name = getattr(subscriber, "__qualname__", type(subscriber).__qualname__)
             self._stream.subscribers.start(name, partial(subscriber, self))
 
-    async def run(self, agent: MakeAgent, tools: Tools, caller_wait_seconds: float) -> None:
+    async def run(
+        self,
+        http_session: PluginHTTPSession,
+        agent: MakeAgent,
+        tools: Tools,
+        caller_wait_seconds: float,
+    ) -> None:
         """Wait for the caller, and start the session with the agent that ``agent`` makes."""
         ctx = self._ctx
         # The model and the room take a quarter of a second each, and so does a detector that has
         # not been loaded before: all three at the same time.
-        http_session = self._start_connecting()
         loading = asyncio.create_task(asyncio.to_thread(load_detector, self.settings))
         early_audio = PreConnectAudio(ctx.room)
         caller = await wait_for_caller(ctx, caller_wait_seconds)
@@ -146,16 +164,14 @@ class Call:
         await self._start_session(self.session, first_agent, caller)
         await wait_for_subscriber(self.session)
 
-    def _start_connecting(self) -> PluginHTTPSession:
+    def start_connecting(self) -> PluginHTTPSession:
         """Begin to open the connection to the service, which the plugin takes over."""
-        http_session = PluginHTTPSession(
+        return PluginHTTPSession(
             self.settings.service_targets(),
             opening=asyncio.create_task(open_websocket(self.settings.service.endpoint)),
             on_notice=self._notices.on_notice,
             gate=create_audio_gate(self.settings),
         )
-        self._ctx.add_shutdown_callback(http_session.aclose)
-        return http_session
 
     def _create_session(
         self, http_session: PluginHTTPSession, caller: Caller

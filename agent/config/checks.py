@@ -179,3 +179,8 @@ def contradictions(voice: VoiceSettings, session: SessionParameters) -> Iterator
         message = "AGENT_VOICE_FROM is tts, and the model is asked for audio."
         fix = "Remove REALTIME_OUTPUT_MODALITIES, or set AGENT_VOICE_FROM=model."
         yield problem("REALTIME_OUTPUT_MODALITIES", "", message, fix)
+    if kind is not None and session["turn_detection.create_response"] is False:
+        name = "REALTIME_TURN_DETECTION_CREATE_RESPONSE"
+        message = f"{name} is false: the service detects turns, and nobody answers them."
+        fix = "Remove it, or set AGENT_TURN_TAKING to local or push_to_talk."
+        yield problem(name, "", message, fix)

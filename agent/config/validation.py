@@ -155,8 +155,6 @@ def _notes(settings: Settings) -> Iterator[str]:
         yield f"{name} is left out where the fallback is taken: it would be refused there."
     if service.dialect.azure and session[MODEL] is None:
         yield "REALTIME_MODEL does not say which model the deployment holds: nothing is gated."
-    if session["turn_detection.create_response"] is False:
-        yield "turn_detection.create_response is false: the service answers no turn by itself."
     transcriber = session["transcription.model"]
     if transcriber is None:
         yield "No transcription model is set: there is no transcript of what callers say."

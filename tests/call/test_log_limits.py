@@ -6,11 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from livekit.agents import APIError
 
+from agent.call.call import close_connections_and_log
 from agent.call.log_limits import LogLimits
 from agent.errors import ServiceError
 from agent.realtime.connection.connector import Connector
@@ -131,3 +132,18 @@ def test_log_long_texts_and_extras_are_bounded(
     assert len(record.getMessage()) < 1100
     assert len(record.__dict__["error"]) < 400
     assert record.__dict__["lk.pii.event"] == "response.done"
+
+
+async def test_close_limits_the_last_lines_of_a_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Connection:
+        async def aclose(self) -> None:
+            await asyncio.sleep(0.01)
+            for number in range(3):
+                logging.getLogger("agent.realtime").warning("the last words: %s", number)
+
+    await close_connections_and_log([cast(Any, Connection())], LogLimits.install())
+    assert "the last words: 0" in caplog.text
+    assert "the last words: 1" not in caplog.text
+    assert "2 more lines of agent.realtime" in caplog.text

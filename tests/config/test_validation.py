@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.overrides import apply_metadata
 from agent.config.settings import read_livekit_settings
 from agent.config.validation import check_settings, read_settings
 from agent.errors import SettingsError
@@ -241,6 +242,18 @@ def test_a_service_session_without_turn_detection_is_a_problem(tmp_path: Path) -
         assert not check_settings({**environ, "AGENT_TURN_TAKING": mode}, tmp_path).problems
 
 
+def test_service_turns_that_nobody_answers_are_a_problem(tmp_path: Path) -> None:
+    name = "REALTIME_TURN_DETECTION_CREATE_RESPONSE"
+    environ = {**OPENAI, name: "false"}
+    (problem,) = check_settings(environ, tmp_path).problems
+    assert problem.setting == name
+    metadata = '{"session": {"turn_detection": {"create_response": false}}}'
+    overridden = apply_metadata(metadata, check_settings(OPENAI, tmp_path).settings)
+    (problem,) = overridden.problems
+    assert problem.setting == name
+    assert overridden.settings.session["turn_detection.create_response"] is not False
+
+
 def test_a_persona_without_instructions_is_a_problem(tmp_path: Path) -> None:
     environ = {**OPENAI, "AGENT_PERSONA": "nobody"}
     (problem,) = check_settings(environ, tmp_path).problems
@@ -251,10 +264,13 @@ def test_a_persona_without_instructions_is_a_problem(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"AGENT_WELCOME=caf\xe9\n", ".env is not UTF-8 text (line 1). Save the file as UTF-8."),
+        (
+            b"AGENT_WELCOME=caf\xe9\n",
+            ".env is not UTF-8 text (line 1) (set in .env). Save the file as UTF-8.",
+        ),
         (
             b"A=1\nREALTIME_VOICE='ash\n",
-            "a quote is not closed. Correct the line",
+            "a quote is not closed (set in .env). Correct the line",
         ),
         (b"A=1\n\nREALTIME_VOICE: ash\n", "Line 3 cannot be read"),
         (b"REALTIME_VOICE\n", "Line 1 names REALTIME_VOICE and gives it no value"),

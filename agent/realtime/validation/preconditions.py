@@ -50,7 +50,8 @@ def precondition_violations(conversation: ConnectionState, event: Event) -> list
         case "session.update":
             return _update(conversation, event["session"])
         case "response.create":
-            return _voice(conversation, event.get("response") or {}, "response")
+            response = event.get("response") or {}
+            return _references(conversation, response) or _voice(conversation, response, "response")
     return []
 
 
@@ -127,6 +128,16 @@ def _create_item(
         if not any(known.call_id == call_id for known in conversation.items.values()):
             message = f"Tool call ID '{call_id}' not found in conversation."
             return [Violation("invalid_tool_call_id", "item.call_id", message)]
+    return []
+
+
+def _references(conversation: ConnectionState, response: dict[str, Any]) -> list[Violation]:
+    """References to items that the conversation does not have. The service's sentence is not
+    recorded; this is the one of a truncation."""
+    for index, item in enumerate(response.get("input") or []):
+        if item.get("type") == "item_reference" and item.get("id") not in conversation.items:
+            message = f"Item with item_id not found: {item.get('id')}"
+            return [Violation("invalid_value", f"response.input[{index}].id", message)]
     return []
 
 
