@@ -98,7 +98,9 @@ def accepted_values(rule: Rule) -> str:
         case Text(max_length=length) if length:
             return f"at most {length} characters"
         case Number(minimum=low, maximum=high) | Integer(minimum=low, maximum=high):
-            return "any whole number" if low is None and high is None else f"{low:g}..{high:g}"
+            if low is None and high is None:
+                return "any whole number"
+            return f"{low:g} or more" if high is None else f"{low:g}..{high:g}"
         case Literals(values=values):
             return ", ".join(values)
         case Either(first=first, second=second):

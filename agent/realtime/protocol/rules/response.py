@@ -17,7 +17,7 @@ from agent.realtime.protocol.rules.session import (
 )
 from agent.realtime.protocol.rules.sources import AZURE, LIVE, SPEC
 from agent.realtime.protocol.rules.tools import TOOL_CHOICE, TOOLS
-from agent.realtime.protocol.rules.value_types import Group, Groups, Labels, Text
+from agent.realtime.protocol.rules.value_types import NOT_EMPTY, Group, Groups, Labels, Text
 
 RESPONSE = (
     Row("output_modalities", GA_MODALITIES, LIVE, GA),
@@ -30,7 +30,7 @@ RESPONSE = (
         note="livekit-agents 1.8.9 sends null for none, and the service answers",
     ),
     Row("audio.output.voice", GA_VOICE, LIVE, GA),
-    Row("audio.output.voice.id", Text(), SPEC, GA, True),
+    Row("audio.output.voice.id", NOT_EMPTY, SPEC, GA, True),
     Row("audio.output.voice", FLAT_VOICE, LIVE, FLAT),
     *audio_format("audio.output.format"),
     *TOOLS,

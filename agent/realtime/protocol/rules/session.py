@@ -18,6 +18,7 @@ from agent.realtime.protocol.rules.prompt import PROMPT
 from agent.realtime.protocol.rules.sources import AZURE, BETA, LIVE, SPEC
 from agent.realtime.protocol.rules.tools import TOOL_CHOICE, TOOLS
 from agent.realtime.protocol.rules.value_types import (
+    NOT_EMPTY,
     Either,
     Flag,
     Group,
@@ -116,9 +117,10 @@ _TURN_DETECTION = (
     ),
     Row(
         "audio.input.turn_detection.prefix_padding_ms",
-        Integer(),
+        Integer(0),
         SPEC,
         when=_VAD,
+        note="no bounds are documented; less than no time has no meaning",
         setting=Setting(
             "Audio kept from before speech began, in milliseconds.",
             300,
@@ -127,10 +129,11 @@ _TURN_DETECTION = (
     ),
     Row(
         "audio.input.turn_detection.silence_duration_ms",
-        Integer(),
+        Integer(0, 60_000),
         SPEC,
         when=_VAD,
-        note="defaults of 200 and 500 are documented: it is always sent",
+        note="defaults of 200 and 500 are documented: it is always sent. No bounds are documented: "
+        "a turn that only a minute of silence ends is a call without answers",
         setting=Setting(
             "The pause that ends a turn, in milliseconds.", 500, "OPENAI_TURN_DETECT_SILENCE_MS"
         ),
@@ -171,7 +174,7 @@ _TRANSCRIPTION = (
     Row("audio.input.transcription", Group(), SPEC, null=True),
     Row(
         "audio.input.transcription.model",
-        Text(),
+        NOT_EMPTY,
         LIVE,
         required=True,
         note="the schema has it optional, the service wants it. Any name: the schema's list is"
@@ -258,7 +261,7 @@ SESSION = (
         GA,
         setting=Setting("The voice it speaks with.", "marin", "OPENAI_VOICE"),
     ),
-    Row("audio.output.voice.id", Text(), SPEC, GA, True),
+    Row("audio.output.voice.id", NOT_EMPTY, SPEC, GA, True),
     Row(
         "audio.output.voice",
         FLAT_VOICE,

@@ -26,6 +26,10 @@ class Text:
     """What a URL in its place looks like."""
 
 
+NOT_EMPTY = Text(pattern=re.compile(".+", re.DOTALL))
+"""A name, which no service looks up when it is empty."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A decimal number, an integer among them; bounds included."""

@@ -227,3 +227,23 @@ def test_a_client_secret_of_the_beta_needs_its_anchor() -> None:
     assert judged(secret(seconds=60), "openai_beta") == [anchor]
     assert judged(secret(anchor="now"), "openai_beta") == [anchor]
     assert judged(secret(anchor="created_at", seconds=60), "openai_beta") == []
+
+
+@pytest.mark.parametrize(
+    ("audio", "place"),
+    [
+        ({"input": {"transcription": {"model": ""}}}, "input.transcription.model"),
+        ({"output": {"voice": {"id": ""}}}, "output.voice.id"),
+        *(
+            ({"input": {"turn_detection": {"type": "server_vad", key: value}}}, place)
+            for key, value in (
+                ("prefix_padding_ms", -1),
+                ("silence_duration_ms", -1),
+                ("silence_duration_ms", 60_001),
+            )
+            for place in [f"input.turn_detection.{key}"]
+        ),
+    ],
+)
+def test_empty_names_and_durations_without_meaning_are_refused(audio: Event, place: str) -> None:
+    assert judged(update(audio=audio)) == [f"session.audio.{place}"]
