@@ -1,6 +1,6 @@
 """One connection: what is sent on it and what comes, between GA and the service's dialect.
 
-    preconditions ─► response queue ─► dialect ─► guard ─► socket
+    adaptation ─► response queue ─► dialect ─► guard ─► preconditions ─► socket
     response queue ◄─ dialect ◄─ socket
 
 ``ConnectionState`` gets every event that leaves and every one that comes; preconditions and

@@ -1,7 +1,7 @@
 """Take the plugin's events, check them, and send them to the service.
 
     audio:   gate ─► connection
-    others:  completion ─► response queue ─► preconditions and guard ─► connection
+    others:  completion ─► adaptation and response queue ─► guard and preconditions ─► connection
 
 An event that breaks a rule does not leave: its refusal is queued for the plugin. While there is
 no connection, events are held for the next one.
