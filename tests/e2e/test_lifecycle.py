@@ -276,7 +276,7 @@ async def test_end_of_session_while_livekits_api_fails_ends_the_job(
 
 
 async def test_call_to_a_name_without_a_worker_says_so(livekit: LiveKitAddress) -> None:
-    with pytest.raises(LiveKitError, match="No worker took the call"):
+    with pytest.raises(LiveKitError, match="No worker accepted the call"):
         await place_call(livekit, "nobody", [], answer_seconds=1)
 
 
@@ -289,7 +289,7 @@ async def test_full_worker_says_why_it_takes_no_call(
         line = await worker.until("the worker is full")
         assert "WARNING" in line
         assert "load 0.90, no more are taken from 0.70 on" in line
-        with pytest.raises(LiveKitError, match="No worker took the call"):
+        with pytest.raises(LiveKitError, match="No worker accepted the call"):
             await place_call(livekit, worker.agent_name, [], answer_seconds=1)
 
 
@@ -299,10 +299,11 @@ async def test_call_that_ends_before_anybody_subscribes_is_no_failure(worker: Wo
     async with worker.called(room, listens=False):
         await worker.until("waiting for a subscriber to the agent's track")
         worker.lines.clear()
-    began = time.monotonic()
     await worker.until("process exiting", 20)
-    assert time.monotonic() - began < 5
-    assert not any("the call failed" in line for line in worker.lines)
+    # The job neither waits for a subscriber to the end, nor fails. How long it takes depends on how
+    # the server reports the caller's leave: an unknown reason has a grace of ten seconds.
+    for text in ("nobody listens to the agent", "the call failed"):
+        assert not any(text in line for line in worker.lines)
 
 
 async def test_console_runs_a_session_without_a_room(stand_in: StandIn) -> None:
