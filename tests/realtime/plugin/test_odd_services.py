@@ -114,10 +114,9 @@ async def everything_twice(connection: Connection, create: Event) -> None:
 async def test_answer_of_an_odd_service_is_heard(answer: Answer) -> None:
     async with calling(answer) as (caller, _):
         await caller.ask()
-        async with asyncio.timeout(
-            5
-        ):  # what comes after the response's end is an answer of its own
-            while " ".join(await caller.texts(3)).strip() != "Hello there":
+        # What comes after the end of a response is an answer of its own.
+        async with asyncio.timeout(5):
+            while " ".join(await caller.texts(3)).strip() != "Hello there":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert caller.heard_ms == 200
         assert not caller.fatal
