@@ -25,6 +25,7 @@ async def test_one_call_with_json_at_the_end(tmp_path: Path) -> None:
     imported = await run(program=["-c", "import livekit.agents"])
     ended = await run("demo", "--once", "--json", "--out", str(reply))
     assert ended.code == 0, ended.err
+    assert " ERROR " not in ended.err
     result = json.loads(ended.out)
     assert result["ok"] is True
     assert 0 < result["greeting_ms"] < 5000
