@@ -111,6 +111,10 @@ class CallState:
                 self._note_settings()
             case "error":
                 self._forget_refused_commit(as_object(event.get("error")))
+                # An update may be among what is refused. Until one is confirmed, the service's
+                # own defaults apply, of which this knows nothing.
+                if self.settings.confirmed:
+                    self._note_settings()
             case "response.done" if as_object(event.get("response")).get("status") == "completed":
                 self._requested_again = False
 

@@ -7,10 +7,12 @@ how much audio waits uncommitted, which items there are and how much of each cam
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from agent.realtime.protocol.audio import PLUGIN_FORMAT, decoded_bytes, format_of
 from agent.realtime.protocol.dialects import Event
+from agent.realtime.protocol.session_merge import merge_session
 from agent.realtime.state.pending_updates import PendingUpdates
 from agent.realtime.state.response_tracker import ResponseTracker
 
@@ -116,7 +118,8 @@ class ConnectionState:
                 self._on_session(as_object(event.get("session")))
                 # What the service says nothing of is as it was asked to be.
                 asked = self.pending_updates.confirm_oldest() or {}
-                self.session = {**self.session, **asked, **as_object(event.get("session"))}
+                got = as_object(event.get("session"))
+                self.session = reduce(merge_session, (asked, got), self.session)
             case "error":
                 self._on_error(as_object(event.get("error")))
 

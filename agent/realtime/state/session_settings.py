@@ -11,9 +11,11 @@ from functools import reduce
 from typing import Any
 
 from agent.realtime.protocol.dialects import Event
+from agent.realtime.protocol.session_merge import merge_session, session_difference
 from agent.realtime.state.connection_state import as_object
 from agent.realtime.state.pending_updates import PendingUpdates
 from agent.realtime.state.refusals import refused_update
+from agent.realtime.state.settings_comparison import is_same_list
 
 SPEAK_SECONDS = 5.0
 """How long a service that has accepted a connection may send nothing on it."""
@@ -112,7 +114,7 @@ class SessionSettings:
         wanted, pending = self.session, list(self._pending)
         self._pending.clear()
         self._confirmed, self._refused_unknown = taken, False
-        updates = [difference(reduce(merge_session, pending, taken), wanted), *pending]
+        updates = [session_difference(reduce(merge_session, pending, taken), wanted), *pending]
         missing = []
         for update in updates:
             if (after := merge_session(taken, update)) != taken:
@@ -132,40 +134,15 @@ class SessionSettings:
                 return
 
 
-_NESTED = frozenset({"audio", "input", "output"})
-
-
-def merge_session(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``, as the service merges: key by key under ``audio``, else whole."""
-    result = dict(below)
-    for key, value in above.items():
-        lower = result.get(key)
-        if key in _NESTED and isinstance(value, dict):
-            result[key] = merge_session(lower if isinstance(lower, dict) else {}, value)
-        else:
-            result[key] = value
-    return result
-
-
 def _contradicts(got: dict[str, Any], asked: dict[str, Any]) -> bool:
     """Whether ``got`` has another value for any setting in ``asked`` that it has."""
     for key in asked.keys() & got.keys():
         if isinstance(asked[key], dict) and isinstance(got[key], dict):
             if _contradicts(got[key], asked[key]):
                 return True
+        elif isinstance(asked[key], list) and isinstance(got[key], list):
+            if not is_same_list(asked[key], got[key]):
+                return True
         elif asked[key] != got[key]:
             return True
     return False
-
-
-def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """What ``merged`` has to lay over ``before`` to get ``after``."""
-    result = {}
-    for key, value in after.items():
-        lower = before.get(key)
-        if key in _NESTED and isinstance(value, dict) and isinstance(lower, dict):
-            if inner := difference(lower, value):
-                result[key] = inner
-        elif key not in before or value != lower:
-            result[key] = value
-    return result

@@ -44,14 +44,14 @@ def _compare(asked: dict[str, Any], got: dict[str, Any], place: str) -> Iterator
             if value is not None:
                 yield SettingDifference(path, value, None)
         elif isinstance(value, list) and isinstance(echoed, list):
-            if not _same_list(value, echoed):
+            if not is_same_list(value, echoed):
                 yield SettingDifference(path, value, echoed)
         elif value != echoed:
             yield SettingDifference(path, value, echoed)
 
 
-def _same_list(asked: list[Any], got: list[Any]) -> bool:
-    """Tools come back with what the service adds to them."""
+def is_same_list(asked: list[Any], got: list[Any]) -> bool:
+    """Whether the service took ``asked``. Tools come back with what it adds to them."""
     if len(asked) != len(got):
         return False
     return all(

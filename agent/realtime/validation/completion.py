@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.realtime.protocol.dialects import Dialect, Event
+from agent.realtime.protocol.session_merge import merge_session
 
 PLACEHOLDER_MODEL = "gpt-realtime"
 """The model that the plugin is given where nobody knows which model a deployment holds."""
@@ -25,23 +26,10 @@ def complete_session_update(
     if session.get("model") == model:
         del session["model"]
     if first:
-        session = _overlay(session, parameters)
+        session = merge_session(session, parameters)
     if dialect.flat and first:
         _drop_what_the_plugin_made_up(session)
     return {**event, "session": session}
-
-
-def _overlay(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``. Turn detection and transcription replace whole: their keys
-    depend on their kind."""
-    result = dict(below)
-    for key, value in above.items():
-        if isinstance(value, dict) and key in {"audio", "input", "output"}:
-            part = result.get(key)
-            result[key] = _overlay(part if isinstance(part, dict) else {}, value)
-        else:
-            result[key] = value
-    return result
 
 
 def _drop_what_the_plugin_made_up(session: dict[str, Any]) -> None:

@@ -80,3 +80,34 @@ def test_another_connection_is_asked_for_what_it_lacks_each_by_itself() -> None:
         {"tools": []},
     ]
     assert settings.session == prepared
+
+
+def test_accepted_tools_with_the_services_additions_are_not_contradicted() -> None:
+    settings = SessionSettings()
+    settings.on_client_event(update("1", tools=[{"type": "function", "name": "book"}]))
+    settings.on_client_event(update("2", max_output_tokens=100))
+    settings.on_server_event({"type": "error", "error": {"event_id": None, "code": "other"}})
+    described = {"tools": [{"type": "function", "name": "book", "description": None}]}
+    settings.on_server_event({"type": "session.updated", "session": described})
+    assert settings.confirmed == {"tools": [{"type": "function", "name": "book"}]}
+
+
+def test_voice_is_known_after_an_update_of_other_audio_settings() -> None:
+    state = ConnectionState()
+    state.on_client_event(update("1", audio={"output": {"voice": "marin"}}))
+    state.on_server_event(UPDATED)
+    noise_reduction = {"noise_reduction": {"type": "near_field"}}
+    state.on_client_event(update("2", audio={"input": noise_reduction}))
+    state.on_server_event(UPDATED)
+    assert state.pending_voice() == "marin"
+
+
+def test_turn_detection_that_a_refused_update_would_have_changed_still_applies() -> None:
+    call, connection = CallState(), ConnectionState()
+    call.on_client_event(update("1", audio={"input": {"turn_detection": {"type": "server_vad"}}}))
+    call.on_server_event(UPDATED, connection.responses)
+    call.on_client_event(update("2", audio={"input": {"turn_detection": None}}))
+    call.on_server_event(refused("2"), connection.responses)
+    committed = {"type": "input_audio_buffer.committed", "item_id": "item_1"}
+    call.on_server_event(committed, connection.responses)
+    assert connection.responses.is_owed
