@@ -1,5 +1,2 @@
-"""Who speaks when, and with which voice.
-
-Pure: ``turn_taking``, ``gate``, ``sentences``. I/O: ``speaker`` (text to speech),
-``push_to_talk`` (the client's buttons).
-"""
+"""Who speaks when, and with which voice: turn detection, the caller's loudness, stored greetings,
+text to speech and push to talk."""

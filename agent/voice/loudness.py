@@ -79,8 +79,9 @@ class Loudness:
         self._pending.append((seconds, level_db))
         if sum(each for each, _ in self._pending) < 2 * RISE_SECONDS:
             return
-        self._levels.append(self._pending.popleft())
-        self._kept_seconds += seconds
+        piece = self._pending.popleft()
+        self._levels.append(piece)
+        self._kept_seconds += piece[0]
         while self._kept_seconds > MEMORY_SECONDS:
             self._kept_seconds -= self._levels.popleft()[0]
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from agent.errors import Violation
 from agent.realtime.protocol.dialects import Event
 from agent.realtime.protocol.rules.checker import is_encodable
-from agent.realtime.protocol.rules.messages import LONE_SURROGATE, not_json
+from agent.realtime.protocol.rules.messages import LONE_SURROGATE, no_type, not_json
 
 
 def parse(text: str) -> Event | Violation:
@@ -24,7 +24,7 @@ def parse(text: str) -> Event | Violation:
     if not (is_unicode(event) if escaped else is_encodable(text)):
         return not_json(LONE_SURROGATE)
     if not isinstance(event, dict):
-        return Violation("invalid_event", None, "The 'type' field is missing.")
+        return no_type()
     return event
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-_UNSUPPORTED = "Unsupported option for this model"
-"""Comes with neither an event id nor a ``param``."""
+from agent.realtime.protocol.rules.messages import UNSUPPORTED_BY_MODEL
 
 
 def refused_update(error: dict[str, Any], pending: Iterable[str]) -> str | None:
@@ -40,4 +39,4 @@ def _is_about_session(error: dict[str, Any]) -> bool:
         return param.partition(".")[0] == "session"
     if error.get("code") == "cannot_update_voice":
         return True
-    return isinstance(message, str) and message.startswith(_UNSUPPORTED)
+    return isinstance(message, str) and message.startswith(UNSUPPORTED_BY_MODEL)

@@ -1,4 +1,4 @@
-"""The rules of the Realtime API as data, and the judge that holds an event against them.
+"""The rules of the Realtime API as data, and the checker that holds an event against them.
 
 Pure, and independent of the stand-in's: hand-written to be read beside the project's facts.
 """

@@ -164,8 +164,6 @@ def _integer(rule: Integer, value: Any, place: str, context: Context, found: Fou
         found.append(messages.below(place, value, rule.minimum, integer=True))
     elif rule.maximum is not None and value > rule.maximum:
         found.append(messages.above(place, value, rule.maximum, integer=True))
-    elif rule.values and value not in rule.values:
-        found.append(messages.unsupported(place, str(value), [str(each) for each in rule.values]))
 
 
 def decimals(value: float) -> int:

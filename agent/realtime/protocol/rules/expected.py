@@ -45,8 +45,10 @@ def expected(rule: Rule) -> str:
         )
         other = _EXPECTED[type(rule.second)].split(" ", 1)[1]
         return f"one of {messages.enumerate_words([*first, other], 'or')}"
-    values = rule.values if isinstance(rule, Literals) else getattr(rule, "enum", ())
-    if values and isinstance(rule, Text | Literals):
+    values = rule.values if isinstance(rule, Literals) else ()
+    if isinstance(rule, Text):
+        values = rule.enum
+    if values:
         words = messages.enumerate_words(messages.quoted(values), "or")
         return words if len(values) == 1 else f"one of {words}"
     return _EXPECTED[type(rule)]

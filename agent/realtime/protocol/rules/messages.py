@@ -120,7 +120,7 @@ def key_too_long(place: str, key: str, maximum: int) -> Violation:
 
 def lacking_in_model(place: str) -> Violation:
     """The service names neither key nor event here; ``at`` keeps the place for people."""
-    return Violation("invalid_value", None, "Unsupported option for this model", at=place)
+    return Violation("invalid_value", None, UNSUPPORTED_BY_MODEL, at=place)
 
 
 def not_audio(place: str) -> Violation:
@@ -142,6 +142,8 @@ def not_json(reason: str) -> Violation:
     )
 
 
+UNSUPPORTED_BY_MODEL = "Unsupported option for this model"
+"""Comes with neither an event id nor a ``param``."""
 LONE_SURROGATE = "The text holds half a character, a lone surrogate, which UTF-8 cannot encode."
 
 

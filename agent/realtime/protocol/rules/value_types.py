@@ -1,6 +1,7 @@
 """What a value may be: the few kinds of rule that the Realtime API's schema is made of.
 
-A rule says nothing of its place. Rows (``rows.py``) put rules at places, and say where from.
+A rule says nothing of its place. Rows (``parameter_rules.py``) put rules at places, and say where
+from.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ class Integer:
 
     minimum: int | None = None
     maximum: int | None = None
-    values: tuple[int, ...] = ()
-    """Where only these will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ def _quick(rule: Rule) -> tuple[type[Any], Callable[[Any], object]] | None:
             return str, frozenset(first.enum or first.known).__contains__
         case Flag():
             return bool, frozenset({True, False}).__contains__
-        case Integer(values=()):
+        case Integer():
             low, high = _bounds(rule)
             return int, lambda value: low <= value <= high
         case Number():
