@@ -28,7 +28,8 @@ FATAL_STATUS = frozenset({400, 401, 403, 404, 3000, 4000})
 where the service accepts first, of a WebSocket by its close code (authentication, shape and
 model)."""
 
-
+SETTINGS_REFUSED = 400
+"""Stands for the refusal of the session's settings on an open connection."""
 FATAL_CLOSE = 4000
 """Stands for an error event that says as much while the connection is still open."""
 KEY_REFUSED = frozenset({401, 3000, FATAL_CLOSE})

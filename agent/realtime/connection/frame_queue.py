@@ -54,7 +54,8 @@ class FrameQueue:
 
     def put(self, item: str | Closed | None) -> None:
         """From any thread; a text from the I/O loop only."""
-        self._put_characters += _size(item)
+        if isinstance(item, str):
+            self._put_characters += _size(item)
         self._items.append(item)
         with contextlib.suppress(RuntimeError):  # the job is over and its loop closed
             self._loop.call_soon_threadsafe(self._filled.set)

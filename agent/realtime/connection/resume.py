@@ -80,7 +80,7 @@ class SessionResumer:
             for known in connection.replayed_items
             if items.get(known) != connection.replayed_items[known]
         ]:
-            connection.delete_replayed_item(item_id)
+            connection.delete_replayed_item(item_id, self._event_id())
         order = list(items)
         for place, item_id in enumerate(order):
             if item_id not in connection.replayed_items and not connection.has(item_id):

@@ -154,13 +154,16 @@ class ServiceConnection:
         if violation := self.send(event):
             logger.warning("an item could not be said again: %s", violation.message)
 
-    def delete_replayed_item(self, item_id: str) -> None:
-        """Delete an item that was replayed."""
+    def delete_replayed_item(self, item_id: str, event_id: str) -> None:
+        """Delete an item that was replayed. The plugin gets neither the service's answer nor its
+        refusal."""
         del self.replayed_items[item_id]
         if not self.has(item_id):
             return  # it was refused
         self._deleting.add(item_id)
-        self.send({"type": "conversation.item.delete", "item_id": item_id})
+        event = {"type": "conversation.item.delete", "event_id": event_id, "item_id": item_id}
+        if violation := self.send(event):
+            logger.warning("a replayed item could not be deleted: %s", violation.message)
 
     async def receive(self) -> str | Closed | None:
         """The next frame; ``None`` when woken up."""

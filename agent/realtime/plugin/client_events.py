@@ -65,6 +65,7 @@ class ClientEventPath:
         self._tap = tap
         self._gate = gate
         self._numbers = itertools.count(1)
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def on_text(self, text: str) -> None:
         """Send the plugin's event ``text``, hold it, or answer it with a refusal."""
@@ -79,7 +80,7 @@ class ClientEventPath:
             return
         self._tap.publish("client", event)
         if event.get("type") == CALLER_SPEECH:
-            self.on_caller_speaking(bool(event.get("speaking")))
+            self._on_caller_speaking(bool(event.get("speaking")))
             return
         if self._gate is not None and event.get("type") == "input_audio_buffer.clear":
             self._gate.clear()
@@ -92,7 +93,7 @@ class ClientEventPath:
         else:
             self._state.hold(event)
 
-    def on_caller_speaking(self, speaking: bool) -> None:
+    def _on_caller_speaking(self, speaking: bool) -> None:
         """Open the gate when the caller begins to speak, close it when the caller stops."""
         if self._gate is not None:
             self._send_audio(self._gate.open() if speaking else self._gate.close())
@@ -106,6 +107,22 @@ class ClientEventPath:
         connection = self._connection
         while connection is not None and (event := connection.response_queue.next()) is not None:
             self._send_checked(connection, event)
+
+    def watch_stalled_response(self) -> None:
+        """If a ``response.create`` waits, send it after ``STALL_SECONDS`` in which nothing has come
+        of the response in flight: the service began that, and may never end it."""
+        connection = self._connection
+        if connection is None or self._stall_timer or not connection.response_queue.waiting:
+            return
+        left = connection.response_active_at + STALL_SECONDS - time.monotonic()
+        if left > 0:
+            loop = asyncio.get_running_loop()
+            self._stall_timer = loop.call_later(left, self._on_stall_timer)
+        else:
+            connection.response_queue.release_stalled()
+            notice = Notice("response_stalled", {"after_ms": round(STALL_SECONDS * 1000)})
+            self._notices.publish(notice, connection.host)
+            self.send_queued_responses()
 
     def resend_initial_settings(self) -> None:
         """Send the session's first settings once more, after the service refused them."""
@@ -151,8 +168,8 @@ class ClientEventPath:
             self._change_replayed_item(connection, event)
         elif (admitted := connection.admit(event)) is not None:
             self._send_checked(connection, admitted)
-        elif connection.response_queue.waiting:
-            self._release_stalled_response(connection)
+        else:
+            self.watch_stalled_response()
 
     def _complete_session_update(self, connection: ServiceConnection, event: Event) -> Event:
         first = self._settings.initial_update is None
@@ -162,19 +179,9 @@ class ClientEventPath:
             connection.wake()  # the wait for its confirmation begins now
         return event
 
-    def _release_stalled_response(self, connection: ServiceConnection) -> None:
-        """Send what waits for a response that the service began and does not end."""
-        if connection is not self._connection or not connection.response_queue.waiting:
-            return
-        left = connection.response_active_at + STALL_SECONDS - time.monotonic()
-        if left > 0:
-            loop = asyncio.get_running_loop()
-            loop.call_later(left, self._release_stalled_response, connection)
-        else:
-            connection.response_queue.release_stalled()
-            notice = Notice("response_stalled", {"after_ms": round(STALL_SECONDS * 1000)})
-            self._notices.publish(notice, connection.host)
-            self.send_queued_responses()
+    def _on_stall_timer(self) -> None:
+        self._stall_timer = None
+        self.watch_stalled_response()
 
     def _send_checked(
         self,

@@ -22,17 +22,16 @@ from agent.realtime.plugin.http_session import PluginHTTPSession
 from agent.realtime.plugin.session_options import (
     TURN_DETECTION,
     as_update,
+    find_keyword,
     for_plugin,
     plugin_takes,
     read_options,
 )
 from agent.realtime.protocol.parameters import (
-    BY_NAME,
     MODEL,
     Finding,
     Parameter,
     SessionParameters,
-    find_parameter,
     findings,
     with_changes,
 )
@@ -211,8 +210,7 @@ def realtime_model(parameters: SessionParameters, http_session: PluginHTTPSessio
 
 
 def _parameter(name: str) -> Parameter:
-    dotted = {known.replace(".", "_"): known for known in BY_NAME}
-    parameter = find_parameter(name) or find_parameter(dotted.get(name, ""))
+    parameter = find_keyword(name)
     if parameter is None or parameter.name == MODEL:
         raise TypeError(f"'{name}' is no parameter that a session of a call can have for itself")
     return parameter

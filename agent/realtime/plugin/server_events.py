@@ -12,7 +12,12 @@ import time
 from collections.abc import Iterable
 
 from agent.errors import ServiceError, Violation, describe
-from agent.realtime.connection.connector import FATAL_CLOSE, Connector, fatal_error_message
+from agent.realtime.connection.connector import (
+    FATAL_CLOSE,
+    SETTINGS_REFUSED,
+    Connector,
+    fatal_error_message,
+)
 from agent.realtime.connection.service_connection import ServiceConnection
 from agent.realtime.connection.websocket import MAX_REASON, Closed
 from agent.realtime.plugin.client_events import ClientEventPath
@@ -101,6 +106,8 @@ class ServerEventPipeline:
     def _handle(self, connection: ServiceConnection, frame: str) -> Closed | None:
         read = connection.parse_frame(frame)
         if read is None:
+            # It may have been a refusal after which a request waits for the service's response.
+            self._client_events.watch_stalled_response()
             return None
         event, text = read
         if reason := fatal_error_message(event):
@@ -136,7 +143,7 @@ class ServerEventPipeline:
         service, which may accept them."""
         reason = one_line(str(refusal["error"].get("message")), MAX_REASON)
         if self._connector.has_fallback:
-            return Closed(FATAL_CLOSE, f"it refuses the session's settings: {reason}")
+            return Closed(SETTINGS_REFUSED, f"it refuses the session's settings: {reason}")
         self._on_session_ready()
         notice = Notice("settings_refused", {"reason": reason}, logging.ERROR)
         self._notices.publish(notice, connection.host)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from agent.realtime.protocol.dialects import OPENAI_GA, Event
 from agent.realtime.protocol.parameters import (
     PARAMETERS,
+    Parameter,
     SessionParameters,
     find_parameter,
     with_changes,
@@ -41,6 +42,11 @@ _GROUPS = {
 _BY_KEYWORD = {parameter.name.replace(".", "_"): parameter for parameter in PARAMETERS}
 
 
+def find_keyword(name: str) -> Parameter | None:
+    """The parameter with any of its names, or its own with ``_`` for the dots."""
+    return find_parameter(name) or _BY_KEYWORD.get(name)
+
+
 def read_options(
     options: Mapping[str, Any], *, turn_detection: Any, transcription: Any
 ) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def read_options(
     spoken: dict[str, Any] = {}
     for name, value in options.items():
         value = _plain(name, value)
-        parameter = find_parameter(name) or _BY_KEYWORD.get(name)
+        parameter = find_keyword(name)
         if name in PLUGINS_OPTIONS:
             read[name] = value
         elif parameter is None:

@@ -116,10 +116,6 @@ class PluginWebSocket:
 
     # What the rest of the call asks for.
 
-    def on_caller_speaking(self, speaking: bool) -> None:
-        """The caller has begun to speak, or has stopped."""
-        self._client_events.on_caller_speaking(speaking)
-
     def violations(self, event: Event) -> list[Violation]:
         """What the service would refuse ``event``, in GA, for if it were sent now."""
         return self._connections.current.violations(event)
