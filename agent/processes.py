@@ -22,7 +22,7 @@ OUR_PRELOAD = ["agent.forkserver_preload", "agent.call.call"]
 UPSTREAM_PRELOAD = ["livekit.agents.ipc._preload", "livekit.agents.ipc._preload_freeze"]
 """What upstream adds for an AgentServer (worker.py of 1.8.9); the freeze must come last."""
 
-_given: list[Settings] = []
+_kept: list[Settings] = []
 
 
 def start_forkserver() -> None:
@@ -33,13 +33,18 @@ def start_forkserver() -> None:
         forkserver.ensure_running()
 
 
-def settings_from_worker() -> Settings | None:
-    """Return the settings that the worker read, in one of its job processes; ``None`` elsewhere.
+def keep_settings(settings: Settings) -> None:
+    """Keep the settings that the worker has read, for the worker's module that is imported next."""
+    _kept[:] = [settings]
 
-    A job process imports the worker's module again. A ``.env`` file or a secret's file may have
-    been edited since the worker read it.
+
+def kept_settings() -> Settings | None:
+    """Return the settings that the worker has read; ``None`` where it has not.
+
+    ``agent start`` reads them before it imports the worker's module, and each job process imports
+    that again. The environment, a ``.env`` file or a secret's file may have changed meanwhile.
     """
-    return _given[0] if _given else None
+    return _kept[0] if _kept else None
 
 
 class Prewarm:
@@ -69,5 +74,5 @@ class Prewarm:
 
 
 def _in_job_process(settings: Settings) -> Prewarm:
-    _given[:] = [settings]
+    keep_settings(settings)
     return Prewarm(settings)

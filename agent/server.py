@@ -33,7 +33,7 @@ from agent.config.sources import prepare_for_libraries
 from agent.config.validation import read_settings
 from agent.entrypoint import ServerEntrypoint, find_server_name
 from agent.errors import SettingsError
-from agent.processes import OUR_PRELOAD, Prewarm, settings_from_worker
+from agent.processes import OUR_PRELOAD, Prewarm, kept_settings
 
 logger = logging.getLogger("agent.worker")
 
@@ -54,7 +54,7 @@ def load_worker_settings() -> Settings:
     They are read from the environment, ``.env`` files and secret files once, by the worker. Where
     they are wrong, print every problem and exit with the status that ``agent check`` has.
     """
-    if (settings := settings_from_worker()) is not None:
+    if (settings := kept_settings()) is not None:
         return settings
     try:
         settings = read_settings(os.environ)

@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import wave
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,10 @@ async def _greeting(arguments: argparse.Namespace) -> int:
         settings = read_settings(environ)
         work = _from_tts if settings.voice.speaker == "tts" else _from_model
         async with progress_while("speaking"):
-            pcm = await asyncio.wait_for(work(settings, arguments.text), SECONDS)
+            pcm = await _within_limit(work(settings, arguments.text))
         if not pcm:
             raise LocalError("The recording is empty.", "Try again, or use other words.")
         _write(arguments.out, pcm, arguments.text)
-    except TimeoutError:
-        raise LocalError(
-            f"The recording took longer than {SECONDS:g} s.", "Try again, or use fewer words."
-        ) from None
     except AgentError as error:
         if not arguments.json:
             raise
@@ -70,6 +67,15 @@ async def _greeting(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"ok": True, "out": str(arguments.out), "seconds": seconds}))
     return 0
+
+
+async def _within_limit(recording: Coroutine[Any, Any, bytes]) -> bytes:
+    try:
+        return await asyncio.wait_for(recording, SECONDS)
+    except TimeoutError:
+        raise LocalError(
+            f"The recording took longer than {SECONDS:g} s.", "Try again, or use fewer words."
+        ) from None
 
 
 async def _from_model(settings: Settings, text: str) -> bytes:

@@ -59,6 +59,7 @@ def run_worker(settings: Settings, *options: str) -> int:
             settings.livekit.api_secret.get_secret_value(),
         )
     )
+    processes.keep_settings(settings)
     processes.start_forkserver()
     # Four seconds of imports, in which the forkserver does its own.
     from livekit.agents.__main__ import main
@@ -67,7 +68,8 @@ def run_worker(settings: Settings, *options: str) -> int:
 
 
 def _check_port(settings: Settings, port: int) -> None:
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in settings.worker.http_host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.worker.http_host, port))

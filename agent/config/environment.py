@@ -39,6 +39,8 @@ class EnvironmentName:
     default: str | None = None
     """The default as docs show it; ``None`` for that of the field."""
     is_url: bool = False
+    keeps_empty: bool = False
+    """Whether an empty value is a value. Otherwise it is as if the name were not set."""
 
 
 class SettingsGroup(BaseModel):

@@ -14,6 +14,7 @@ from agent.config.instructions import load_instructions
 from agent.config.service import read_service, service_dialect
 from agent.config.settings import (
     ALIASES,
+    KEPT_EMPTY,
     NAMES,
     SECRETS,
     SERVICE_NAMES,
@@ -82,7 +83,7 @@ def read_given(
 ) -> GivenValues:
     """Every name that is set, with aliases and secret files resolved."""
     problems: list[Problem] = []
-    values = read_layers(environ, directory, problems)
+    values = read_layers(environ, directory, problems, kept_empty=KEPT_EMPTY)
     problems += read_secret_files(values, SECRETS)
     chosen = environ.get(ENV_FILES_SETTING)
     if chosen and not (directory / chosen).is_file():

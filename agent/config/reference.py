@@ -5,12 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
-
-from pydantic.fields import FieldInfo
 
 from agent.config.environment import DeclaredName
-from agent.config.messages import accepted_values
+from agent.config.messages import accepted_values, field_choices
 from agent.config.overrides import OVERRIDABLE
 from agent.config.settings import SECRETS, SECTIONS
 from agent.realtime.protocol.dialects import DIALECTS
@@ -65,7 +62,7 @@ def _listed(names: Iterable[DeclaredName]) -> Iterator[DeclaredName]:
 def _primary_row(declared: DeclaredName) -> SettingRow:
     return SettingRow(
         declared.name,
-        _choices(declared.field),
+        ", ".join(field_choices(declared.field)),
         declared.shown_default,
         "",
         f"{declared.declaration.effect}.",
@@ -77,7 +74,7 @@ def _primary_row(declared: DeclaredName) -> SettingRow:
 def _fallback_rows(names: Iterable[DeclaredName]) -> Iterator[SettingRow]:
     for each in names:
         if effect := each.declaration.fallback_effect:
-            choices = _choices(each.field)
+            choices = ", ".join(field_choices(each.field))
             yield SettingRow(each.declaration.fallback, choices, "", "", f"{effect}.", "")
 
 
@@ -170,11 +167,6 @@ def _where(parameter: Parameter, row: Row) -> str:
 def _default(parameter: Parameter) -> str:
     default = parameter.setting.default
     return "" if default is None else f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _choices(field: FieldInfo) -> str:
-    choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
-    return ", ".join(choice for choice in choices if choice)
 
 
 def _code(text: str) -> str:

@@ -76,6 +76,7 @@ class VoiceSettings(SettingsGroup):
             "AGENT_WELCOME",
             "What the agent is to do first; empty to let the caller speak first",
             alias="OPENAI_WELCOME_MSG",
+            keeps_empty=True,
         ),
     ] = "Greet the caller in one short sentence and ask how you can help."
     welcome_verbatim: Annotated[
@@ -243,6 +244,7 @@ SERVICE_NAMES = _names(SECTIONS["Which service"])
 SECRETS = _names(each for each in _DECLARED if each.is_secret)
 """Names that can also be given as ``NAME_FILE``."""
 URLS = _names(each for each in _DECLARED if each.declaration.is_url)
+KEPT_EMPTY = _names(each for each in _DECLARED if each.declaration.keeps_empty)
 ALIASES = {
     **{
         parameter.setting.alias: parameter.environment_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Container, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,10 +33,15 @@ class SourcedValue:
 
 
 def read_layers(
-    environ: Mapping[str, str], directory: Path, problems: list[Problem]
+    environ: Mapping[str, str],
+    directory: Path,
+    problems: list[Problem],
+    *,
+    kept_empty: Container[str] = (),
 ) -> dict[str, SourcedValue]:
-    """All names that the environment and the ``.env`` files in ``directory`` set. What is wrong
-    with a file is added to ``problems``."""
+    """All names that the environment and the ``.env`` files in ``directory`` set, to something
+    that is not empty unless the name is among ``kept_empty``. What is wrong with a file is added
+    to ``problems``."""
     chosen = environ.get(ENV_FILES_SETTING)
     files = ENV_FILES if chosen is None else (chosen,) if chosen else ()
     given: dict[str, SourcedValue] = {}
@@ -45,7 +50,7 @@ def read_layers(
         given.update({name: SourcedValue(text, file) for name, text in read.values.items()})
         problems += [problem("", file, message, read.fix) for message in read.mistakes]
     given.update({name: SourcedValue(text, "environment") for name, text in environ.items()})
-    return {name: value for name, value in given.items() if value.text != ""}
+    return {name: value for name, value in given.items() if value.text or name in kept_empty}
 
 
 def apply_aliases(given: dict[str, SourcedValue], aliases: Mapping[str, str]) -> list[str]:

@@ -67,6 +67,15 @@ def test_a_named_env_file_replaces_the_usual_ones(folder: Path) -> None:
     assert read_settings({**OPENAI, "AGENT_ENV_FILE": ""}, folder).voice.welcome == default
 
 
+def test_an_empty_welcome_lets_the_caller_speak_first(folder: Path) -> None:
+    (folder / ".env").write_text("AGENT_WELCOME=usual\nLIVEKIT_AGENT_NAME=usual\n")
+    emptied = {"AGENT_WELCOME": "", "LIVEKIT_AGENT_NAME": ""}
+    assert read_settings({**OPENAI, "AGENT_WELCOME": ""}, folder).voice.welcome == ""
+    # Of other settings, an empty value is none.
+    name = read_settings({**OPENAI, **emptied}, folder).livekit.agent_name
+    assert name == Settings().livekit.agent_name
+
+
 def test_secrets_are_masked(folder: Path) -> None:
     settings = read_settings({**OPENAI, "LIVEKIT_API_SECRET": "hidden-secret"}, folder)
     shown = repr(settings) + str(settings) + repr(settings.service.endpoint)
