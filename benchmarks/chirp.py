@@ -41,8 +41,6 @@ def chirp(seconds: float, rate: int) -> bytes:
 class PlayedSegment:
     """A part of a recording with the sound, from its start to where it was cut off."""
 
-    ended_at: float
-    """Seconds into the recording."""
     position: float
     """How much of the sound was played, in seconds."""
     likeness: float
@@ -96,7 +94,7 @@ def _measure_segment(samples: Samples, begin: int, end: int, rate: int) -> Playe
         position, found = position + EDGE_SECONDS, end
     # The pitch gives the position within a period, the length of the segment the period.
     periods = round(((found - begin) / rate - position) / PERIOD_SECONDS)
-    return PlayedSegment(found / rate, position + periods * PERIOD_SECONDS, likeness)
+    return PlayedSegment(position + periods * PERIOD_SECONDS, likeness)
 
 
 def _find_position(samples: Samples, rate: int) -> tuple[float, float]:

@@ -281,6 +281,29 @@ async def test_a_livekit_server_that_is_started_again(faulty: Faulty) -> None:
     gc.collect()  # so that it is this test that meets them
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <function FfiHandle:pytest.PytestUnraisableExceptionWarning"
+)
+async def test_a_call_ends_whose_caller_is_not_back_after_a_restart(faulty: Faulty) -> None:
+    async with LiveKitServer() as first:
+        address = first.address
+        port = int(address.url.rpartition(":")[2])
+        async with Worker(address, faulty.stand_in.url) as worker:
+            await worker.until("registered worker")
+            caller = worker.called()
+            await caller.__aenter__()
+            await greeted(caller)
+            seen = faulty.last
+            await first.__aexit__()
+            await caller.hang_up()
+            async with LiveKitServer(port=port, keys=address):
+                deadline = time.monotonic() + 30
+                while not seen.closed:
+                    assert time.monotonic() < deadline, "the service is still paid for"
+                    await asyncio.sleep(0.2)
+    gc.collect()  # so that it is this test that meets them
+
+
 @pytest.mark.timeout(300)
 async def test_two_minutes_of_sessions_that_end(livekit: LiveKitAddress) -> None:
     held = await long_call(livekit, 120, 27)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from agent.local.standin.dialects import Dialect
 from agent.local.standin.handshake import HandshakeRequest, is_wrong_key, model_refusal
-from agent.local.standin.http_json import read_json
+from agent.local.standin.http_json import read_object
 from agent.local.standin.identifiers import new_id
 from agent.local.standin.rules import Context, Refusal, check_event, schema_of
 from agent.local.standin.rules.refusals import not_supported, out_of_range, wrong_type
@@ -67,13 +67,7 @@ class ClientSecrets:
 async def _read_body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
-    try:
-        body = await read_json(request)
-    except ValueError:
-        raise Refusal(None, "We could not parse the JSON body of your request.") from None
-    if not isinstance(body, dict):
-        raise Refusal(None, "We expected the body of your request to be a JSON object.")
-    return body
+    return await read_object(request)
 
 
 def _parse_secret(dialect: Dialect, body: dict[str, Any]) -> ClientSecret:

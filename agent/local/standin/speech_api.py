@@ -13,7 +13,7 @@ from aiohttp import web
 from agent.local.audio import SERVICE_RATE, resample
 from agent.local.speech_synthesis import Speak
 from agent.local.standin.handshake import HandshakeRequest, is_wrong_key
-from agent.local.standin.http_json import read_json
+from agent.local.standin.http_json import read_object
 from agent.local.standin.rules import Refusal
 from agent.local.standin.rules.refusals import (
     missing_parameter,
@@ -70,12 +70,7 @@ async def _read_request(request: web.Request) -> dict[str, Any]:
     """Return the parameters with defaults; raise ``Refusal`` for the first invalid one."""
     if is_wrong_key(HandshakeRequest(request.headers, request.query).key):
         raise Refusal("invalid_api_key", "Incorrect API key provided.")
-    try:
-        body = await read_json(request)
-    except ValueError:
-        raise Refusal(None, "We could not parse the JSON body of your request.") from None
-    if not isinstance(body, dict):
-        raise Refusal(None, "We expected the body of your request to be a JSON object.")
+    body = await read_object(request)
     for name in ("model", "input", "voice"):
         if name not in body:
             raise missing_parameter(name)
